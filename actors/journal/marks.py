@@ -1,0 +1,79 @@
+"""The high-water mark of every epoch, in a small file beside the database.
+
+A database cannot know that its own end is missing: one flipped bit in the WAL drops every commit behind it, and a copy
+put back by hand is whole in itself. So after each commit the heads it moved are noted here too, unsynced: the note may
+be older than the database, never younger."""
+
+import os
+import struct
+import zlib
+from pathlib import Path
+
+from attrs import frozen
+
+try:
+    import fcntl
+except ImportError:  # not on Windows; there the file is not locked
+    fcntl = None  # type: ignore[assignment]
+
+_slot = struct.Struct(">q16sI4x")
+_magic = b"BNDSMARK"
+
+
+@frozen
+class Mark:
+    head: int
+    chain: bytes
+
+
+class Marks:
+    """Slot n holds the mark of epoch number n. The first slot names the database. The lock on this file is what keeps
+    two servers off one database."""
+
+    def __init__(self, path: Path) -> None:
+        """BlockingIOError: another process holds it. OSError: it cannot be written."""
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if fcntl is not None:
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BaseException:
+                os.close(self._fd)
+                raise
+
+    def belongs_to(self, database: str) -> bool:
+        return os.pread(self._fd, _slot.size, 0) == _title(database)
+
+    def begin(self, database: str) -> None:
+        """Forget everything: these are the marks of this database from now on."""
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, _title(database), 0)
+
+    def read(self) -> dict[int, Mark]:
+        """A slot that was cut short by a crash counts as not written."""
+        data = os.pread(self._fd, os.fstat(self._fd).st_size, 0)
+        found = {}
+        for epoch in range(1, len(data) // _slot.size):
+            head, chain, check = _slot.unpack_from(data, epoch * _slot.size)
+            if check and check == _check(epoch, head, chain):
+                found[epoch] = Mark(head, chain)
+        return found
+
+    def write(self, epoch: int, mark: Mark) -> None:
+        """OSError when the disk is full and the file would have to grow."""
+        slot = _slot.pack(mark.head, mark.chain, _check(epoch, mark.head, mark.chain))
+        os.pwrite(self._fd, slot, epoch * _slot.size)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def marks_path(database: Path) -> Path:
+    return database.with_name(database.name + ".marks")
+
+
+def _title(database: str) -> bytes:
+    return (_magic + bytes.fromhex(database)[:16]).ljust(_slot.size, b"\0")
+
+
+def _check(epoch: int, head: int, chain: bytes) -> int:
+    return zlib.crc32(struct.pack(">qq", epoch, head) + chain) or 1
