@@ -1,0 +1,159 @@
+"""The supervision tree: what stands on what. Started top to bottom, stopped bottom to top, a deadline for each storey.
+
+    journal      above the rooms, because they owe it their words
+    people       before the rooms, because it re-admits their members
+    rooms        one child a room, each with its own budget
+    directory    makes and finds rooms
+
+The gateway stands on all of them, and is started and stopped by gateway/app.py."""
+
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from math import inf
+from typing import Never
+
+import trio
+from attrs import define, field, frozen
+
+from actors.clock import Clock, SystemClock
+from actors.journal.log import LogFailed, RoomLog, RoomRecord
+from actors.kernel import Budget, Child, ChildCrashed, ChildRestarted, Ref, SupervisionEvent, Supervisor
+from actors.names import RoomName, skeleton, with_suffix
+from actors.people.registry import People, PeopleMessage, Seated, SeatsIn
+from actors.room.actor import RoomTools
+from actors.room.directory import Directory, DirectoryMessage, RoomRules
+from actors.room.messages import RoomMessage
+from actors.room.pages import Pages
+from actors.room.presence import Presence
+from actors.room.voice import Voice
+from actors.tally import Tally
+
+PEOPLE_MAILBOX = 16_384
+"""More than may arrive or go in one tick: a cut cable takes ten thousand with it."""
+DIRECTORY_MAILBOX = 8_192
+
+
+@frozen
+class Deadlines:
+    """How long each storey may take to be left in order; together they stay under the 20 s of a drain."""
+
+    journal_s: float = 8.0
+    people_s: float = 1.0
+    rooms_s: float = 6.0
+    directory_s: float = 1.0
+
+
+@define
+class House:
+    """Everything behind the gateway. `journal` is the child that `log` speaks to; both come from the caller, so that a
+    test can put a log in memory under the same rooms.
+
+    Use it as a context: `async with house.open(): ...` starts every storey and stops them in reverse, each within its
+    deadline; what is still running then is cut."""
+
+    log: RoomLog
+    journal: Child[Never] | None
+    voice: Voice
+    rules: RoomRules = RoomRules()
+    budget: Budget = Budget()
+    tail: int = 100
+    keep_s: float = inf
+    grace_s: float = 20.0
+    connections_per_member: int = 4
+    clock: Clock = field(factory=SystemClock)
+    below: Callable[[int], int] = random.SystemRandom().randrange
+    events: Callable[[SupervisionEvent], None] = lambda event: None
+    deadlines: Deadlines = Deadlines()
+
+    tally: Tally = field(init=False, factory=Tally)
+    refs: dict[RoomName, Ref[RoomMessage]] = field(init=False, factory=dict)
+    """The rooms that are up. To be read, not written."""
+    room_restarts: int = field(init=False, default=0)
+    floors: Supervisor = field(init=False)
+    rooms: Supervisor = field(init=False)
+    people: Ref[PeopleMessage] = field(init=False)
+    directory: Ref[DirectoryMessage] = field(init=False)
+
+    _fault: Exception | None = field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        self.floors = Supervisor(events=self._floor_event)
+        self.rooms = Supervisor(events=self._room_event)
+
+    def _floor_event(self, event: SupervisionEvent) -> None:
+        if isinstance(event, ChildCrashed) and self._fault is None:
+            self._fault = event.cause
+        self.events(event)
+
+    def _room_event(self, event: SupervisionEvent) -> None:
+        if isinstance(event, ChildRestarted):
+            self.room_restarts += 1
+        self.events(event)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[list[RoomRecord]]:
+        """Yields the rooms that the log knows, once it can be read. Raises what the journal could not start with
+        (JournalUnusable), or LogFailed."""
+        async with trio.open_nursery() as nursery:
+            try:
+                await nursery.start(_undisturbed, self.floors)
+                await nursery.start(_undisturbed, self.rooms)
+                self._furnish()
+                yield await self._stand()
+            finally:
+                with trio.CancelScope(shield=True):
+                    await self._leave()
+            nursery.cancel_scope.cancel()
+
+    async def _stand(self) -> list[RoomRecord]:
+        try:
+            return await self.log.rooms()
+        except LogFailed as failure:
+            raise self._fault or failure from None
+
+    def _furnish(self) -> None:
+        if self.journal is not None:
+            self.floors.start(self.journal)
+        build_people = partial(People, self.refs, grace_s=self.grace_s, most=self.connections_per_member)
+        self.people = self.floors.start(Child("people", build_people, capacity=PEOPLE_MAILBOX))
+        tools = RoomTools(
+            log=self.log,
+            voice=self.voice,
+            pages=Pages(self.log, self.voice),
+            tally=self.tally,
+            clock=self.clock,
+            presence=self._presence,
+            seated=self._seated,
+            tail=self.tail,
+            keep_s=self.keep_s,
+        )
+        build_directory = partial(
+            Directory, self.rooms, tools, self.rules, budget=self.budget, below=self.below, refs=self.refs
+        )
+        self.directory = self.floors.start(Child("directory", build_directory, capacity=DIRECTORY_MAILBOX))
+
+    def _presence(self) -> Presence:
+        return Presence(f"{self.below(1 << 32):08x}", skeleton, with_suffix)
+
+    async def _seated(self, room: RoomName) -> Seated:
+        return await self.people.ask(partial(SeatsIn, room))
+
+    async def _leave(self) -> None:
+        """From the top down. A storey that overstays its deadline is cut; the ones below still get theirs."""
+        deadlines = self.deadlines
+        with trio.move_on_after(deadlines.directory_s):
+            await self.floors.stop_and_wait("directory")
+        with trio.move_on_after(deadlines.rooms_s):
+            await self.rooms.shutdown()
+        with trio.move_on_after(deadlines.people_s):
+            await self.floors.stop_and_wait("people")
+        with trio.move_on_after(deadlines.journal_s):
+            await self.floors.shutdown()
+
+
+async def _undisturbed(storey: Supervisor, *, task_status: trio.TaskStatus[None]) -> None:
+    """A house that is cancelled is left in order all the same: whoever opened it sees to that, and to the deadlines."""
+    with trio.CancelScope(shield=True):
+        await storey.run(task_status=task_status)
