@@ -1,0 +1,138 @@
+"""What a client may say (docs/protocol.md has the same in a table; a test compares the two). Decoded frames hold parsed
+values: a room is a room's name or its code, a text is within bounds."""
+
+from typing import ClassVar
+
+from attrs import frozen
+
+from actors.names import Cid, Emoji, Epoch, MessageText, Nickname, RoomName
+from gateway.protocol.kinds import BadValue, PageSize, Positions, RequestId, Seq, Tail, Token
+
+TAIL = Tail(50)
+PAGE = PageSize(50)
+REPLAY = Seq(1_000)
+FIRST_PAGE = Seq(1)
+
+
+@frozen
+class Since:
+    """The last entry that the client holds."""
+
+    epoch: Epoch
+    seq: Seq
+
+
+@frozen
+class Auth:
+    TAG: ClassVar = "auth"
+    id: RequestId
+    token: Token | None = None
+    nickname: Nickname | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.token is None and self.nickname is None:
+            raise BadValue("needs a token or a nickname")
+
+
+@frozen
+class Join:
+    TAG: ClassVar = "join"
+    id: RequestId
+    room: RoomName
+    since: Since | None = None
+    tail: Tail = TAIL
+    max: Seq = REPLAY
+    presence: bool = True
+
+
+@frozen
+class Leave:
+    TAG: ClassVar = "leave"
+    id: RequestId
+    room: RoomName
+
+
+@frozen
+class Send:
+    TAG: ClassVar = "send"
+    id: RequestId
+    room: RoomName
+    cid: Cid
+    text: MessageText
+    reply_to: Seq | None = None
+
+
+@frozen
+class Edit:
+    TAG: ClassVar = "edit"
+    id: RequestId
+    room: RoomName
+    cid: Cid
+    target: Seq
+    text: MessageText
+
+
+@frozen
+class Delete:
+    TAG: ClassVar = "delete"
+    id: RequestId
+    room: RoomName
+    cid: Cid
+    target: Seq
+
+
+@frozen
+class React:
+    TAG: ClassVar = "react"
+    id: RequestId
+    room: RoomName
+    target: Seq
+    emoji: Emoji
+    on: bool = True
+
+
+@frozen
+class Typing:
+    """Never answered."""
+
+    TAG: ClassVar = "typing"
+    room: RoomName
+
+
+@frozen
+class History:
+    """`before`, `after`, or neither: the newest. Both is a bad frame."""
+
+    TAG: ClassVar = "history"
+    id: RequestId
+    room: RoomName
+    before: Seq | None = None
+    after: Seq | None = None
+    limit: PageSize = PAGE
+
+    def __attrs_post_init__(self) -> None:
+        if self.before is not None and self.after is not None:
+            raise BadValue("give before or after, not both", path="after")
+
+
+@frozen
+class Members:
+    TAG: ClassVar = "members"
+    id: RequestId
+    room: RoomName
+    page: Seq = FIRST_PAGE
+
+
+@frozen
+class Heartbeat:
+    """The echo of the server's, or (with an id) the client's own question whether anybody is there."""
+
+    TAG: ClassVar = "heartbeat"
+    id: RequestId | None = None
+    t: float | None = None
+    at: Positions | None = None
+
+
+ClientFrame = Auth | Join | Leave | Send | Edit | Delete | React | Typing | History | Members | Heartbeat
+RoomRequest = Join | Leave | Send | Edit | Delete | React | Typing | History | Members
+"""What goes to a room."""
