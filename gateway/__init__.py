@@ -1,0 +1,1 @@
+"""Everything that has a socket. Imports actors, never the other way round."""

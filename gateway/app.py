@@ -1,0 +1,254 @@
+"""The composition root: a house, a gateway on top of it, and the order in which both begin and end."""
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+import msgspec
+import structlog
+import trio
+from attrs import define, field, frozen
+
+from actors.clock import SystemClock
+from actors.house import House
+from actors.journal.actor import Journal
+from actors.journal.desk import Desk
+from actors.journal.log import Alarm, JournalUnusable, LogFailed, RoomRecord
+from actors.kernel import Child, ChildStopped, SupervisionEvent
+from actors.names import make_member_id
+from actors.room.directory import Listing
+from gateway import plan, voice
+from gateway.auth import MemberTokens, load_or_create_keys
+from gateway.connection import Connection, Counts, Reception
+from gateway.figures import gateway_figures, house_figures, journal_figures
+from gateway.http import Request, Response
+from gateway.listener import Address, Door, Listener, Route
+from gateway.metrics import CONTENT_TYPE, Metrics
+from gateway.protocol import server
+from gateway.protocol.codec import client_decoder
+from gateway.protocol.codes import CloseCode
+from gateway.protocol.kinds import Count, Token
+from gateway.pulse import Pulse
+from gateway.session import Session, hello
+from gateway.settings import Settings
+from gateway.wheel import Wheel
+from gateway.wire.contract import Wire
+from gateway.wire.portable import Portable
+
+SUBPROTOCOL = "bandstand.v1"
+REPLAY_PAGE = 200
+DRAIN_SPREAD_MS = 5_000
+"""Clients are told to come back over this time, or 1 ms each if they are more."""
+SETTLE_SECONDS = 2.0
+"""For drafts under way at a drain, so that their authors hear ok before bye."""
+
+DOOR_SECONDS = 1.0
+"""For those who have connected and not yet said what they want: browsers do so on suspicion."""
+
+log = structlog.get_logger("gateway.app")
+
+
+@frozen
+class Serving:
+    """What a running server can be asked."""
+
+    addresses: tuple[Address, ...]
+    recovered: tuple[RoomRecord, ...]
+    """The rooms that the log had, with their heads."""
+    rooms: tuple[RoomRecord, ...]
+    """Those and the listed ones, by name."""
+    house: House
+    desk: Desk
+    listener: Listener
+
+
+@define
+class Health:
+    """What is wrong now, by check; told at /readyz."""
+
+    trouble: dict[str, str] = field(factory=dict)
+
+    def alarm(self, alarm: Alarm) -> None:
+        match alarm.kind:
+            case "failed" | "disk_low":
+                self.trouble["journal"] = alarm.text
+            case "recovered" | "disk_ok":
+                self.trouble.pop("journal", None)
+        tell = log.info if alarm.kind in ("recovered", "disk_ok") else log.error
+        tell("journal", kind=alarm.kind, text=alarm.text, room=alarm.room)
+
+
+class App:
+    """`routes`: further GETs on the same port (the page's assets). `events`: supervision, besides the log."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        routes: Mapping[str, Route] | None = None,
+        events: Callable[[SupervisionEvent], None] = lambda event: None,
+    ) -> None:
+        self._settings = settings
+        self._events = events
+        self._clock = SystemClock()
+        self._wheel = Wheel()
+        self._pulse = Pulse()
+        self._counts = Counts()
+        self._health = Health()
+        self._metrics = Metrics()
+        self._standing = False
+        self._routes = {
+            **(routes or {}),
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/metrics": self._metrics_page,
+        }
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[Serving]:
+        """Serving while inside; leaving drains: nobody new, everybody told when to come back, all that was accepted
+        committed. Raises KeyFileError, JournalUnusable, LogFailed, OSError (the port)."""
+        settings = self._settings
+        tls = plan.tls_context(settings)
+        settings.journal.path.parent.mkdir(parents=True, exist_ok=True)
+        tokens = MemberTokens(load_or_create_keys(settings.key_path, self._clock.now().wall), settings.auth.token_keep)
+        desk = Desk(self._clock, self._health.alarm)
+        setup = plan.journal_setup(settings)
+        house = House(
+            log=desk,
+            journal=Child("journal", lambda: Journal(desk, setup)),
+            voice=voice.WireVoice(),
+            rules=plan.room_rules(settings),
+            budget=plan.restart_budget(settings),
+            tail=settings.rooms.tail,
+            keep_s=settings.journal.keep,
+            grace_s=settings.rooms.leave_grace_s,
+            connections_per_member=settings.limits.connections_per_member,
+            clock=self._clock,
+            events=self._supervised,
+        )
+        async with house.open() as recovered, trio.open_nursery() as nursery:
+            self._standing = True
+            nursery.start_soon(self._wheel.turn)
+            nursery.start_soon(self._pulse.beat)
+            reception = self._reception(house, tokens, nursery)
+            listener = self._listener(reception)
+            self._name_figures(house, desk, listener)
+            await nursery.start(listener.run)
+            listing = await house.directory.ask(Listing)
+            addresses = await listener.listen(settings.host, settings.port, tls)
+            try:
+                yield Serving(tuple(addresses), tuple(recovered), listing, house, desk, listener)
+            finally:
+                with trio.CancelScope(shield=True):
+                    await self._drain(reception, desk, listener)
+                nursery.cancel_scope.cancel()
+
+    def _supervised(self, event: SupervisionEvent) -> None:
+        cause = getattr(event, "cause", None) or getattr(event, "error", None)
+        expected = isinstance(cause, JournalUnusable | LogFailed)
+        # Where the house does not come to stand, whoever started it is told why; once, and not by its inside.
+        quiet = not self._standing if expected else cause is None and isinstance(event, ChildStopped)
+        tell = log.debug if quiet else log.warning
+        tell("supervision", what=repr(event), exc_info=None if expected else cause)
+        self._events(event)
+
+    # -- wiring --------------------------------------------------------------------------------------------------------
+
+    def _reception(self, house: House, tokens: MemberTokens, nursery: trio.Nursery) -> Reception:
+        settings, limits = self._settings, plan.session_limits(self._settings)
+        decode = client_decoder(limits.text_code_points, limits.frame_bytes)
+        times = plan.times(settings)
+        retention = server.Retention(settings.journal.keep, Count(settings.limits.replay_entries), Count(REPLAY_PAGE))
+        beats = server.HeartbeatTimes(Count(round(times.heartbeat_s * 1000)), Count(round(times.dead_s * 1000)))
+        dice = secrets.SystemRandom()
+
+        def wall() -> float:
+            return self._clock.now().wall
+
+        return Reception(
+            house=house,
+            nursery=nursery,
+            wheel=self._wheel,
+            counts=self._counts,
+            times=times,
+            new_session=partial(
+                Session,
+                limits,
+                decode,
+                tokens.verify,
+                lambda now: make_member_id(now, os.urandom(10)),
+                plan.reserved(settings),
+            ),
+            hello=lambda: voice.framed(hello(limits, settings.node, wall(), beats, retention)),
+            issue_token=lambda member: Token(tokens.issue(member, wall())),
+            wall=wall,
+            spread=lambda: dice.uniform(-1, 1),
+        )
+
+    def _listener(self, reception: Reception) -> Listener:
+        settings = self._settings
+
+        def attach(wire: Wire) -> Connection:
+            return Connection(wire, reception)
+
+        portable = Portable(bye=voice.bye, limits=plan.wire_limits(settings))
+        return Listener(
+            serve=portable.serve,
+            doors={"/ws": Door(SUBPROTOCOL, attach, plan.origins(settings))},
+            routes=self._routes,
+            allowed_hosts=plan.hosts(settings),
+            trusted_proxies=plan.proxies(settings),
+            limits=plan.listener_limits(settings),
+        )
+
+    def _name_figures(self, house: House, desk: Desk, listener: Listener) -> None:
+        house_figures(self._metrics, house)
+        journal_figures(self._metrics, desk)
+        gateway_figures(self._metrics, self._counts, listener, self._pulse)
+
+    # -- the end -------------------------------------------------------------------------------------------------------
+
+    async def _drain(self, reception: Reception, desk: Desk, listener: Listener) -> None:
+        """The house's own deadlines come after this; together they stay within drain_s."""
+        self._health.trouble["draining"] = "the server is stopping"
+        listener.stop_accepting()
+        with trio.move_on_after(self._settings.drain_s / 2):
+            visits = tuple(reception.inside)
+            await self._hear_out(visits, desk)
+            for visit, retry_after_ms in zip(visits, _spread(len(visits)), strict=True):
+                visit.part(CloseCode.DRAINING, retry_after_ms)
+            while reception.inside:  # noqa: ASYNC110 - once in a life
+                await trio.sleep(0.01)
+            with trio.move_on_after(DOOR_SECONDS):
+                await listener.emptied()
+        listener.cut_all()
+
+    async def _hear_out(self, visits: Sequence[Connection], desk: Desk) -> None:
+        """Nobody says more; what was said is committed and answered."""
+        for visit in visits:
+            visit.fall_silent()
+        deadline = trio.current_time() + SETTLE_SECONDS
+        while desk.counters.in_flight and trio.current_time() < deadline:  # noqa: ASYNC110 - once in a life
+            await trio.sleep(0.01)
+
+    # -- routes --------------------------------------------------------------------------------------------------------
+
+    async def _healthz(self, _request: Request) -> Response:
+        return Response(body=b"ok\n")
+
+    async def _readyz(self, _request: Request) -> Response:
+        trouble = self._health.trouble
+        body = msgspec.json.encode({"ready": not trouble, "failing": trouble})
+        return Response(503 if trouble else 200, body, "application/json")
+
+    async def _metrics_page(self, _request: Request) -> Response:
+        return Response(body=self._metrics.page(), content_type=CONTENT_TYPE)
+
+
+def _spread(count: int) -> list[int]:
+    """Milliseconds after which each of so many may come back: evenly spread, in no order that favours anybody."""
+    span = max(DRAIN_SPREAD_MS, count)
+    return [500 + span * place // max(count, 1) for place in secrets.SystemRandom().sample(range(count), count)]
