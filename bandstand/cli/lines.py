@@ -1,0 +1,113 @@
+"""A room as lines for a terminal. Whatever people wrote is made harmless first: a message can ring no bell, move no
+cursor, start no line that looks like somebody else's, and turn no text around."""
+
+import time
+from unicodedata import category
+
+from attrs import asdict
+
+from bandstand.client import (
+    Behind,
+    CaughtUp,
+    ConnectionState,
+    Deleted,
+    Edited,
+    Event,
+    Gap,
+    Message,
+    Policy,
+    PolicyChanged,
+    Reactions,
+    Removed,
+    State,
+)
+
+ZERO_WIDTH_JOINER = "\u200d"  # Holds emoji together.
+HARMFUL = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def plain(text: str) -> str:
+    """On one line, every control, direction or invisible character as its escape."""
+    return "".join(_shown(each) for each in text)
+
+
+def _shown(each: str) -> str:
+    if each == "\n":
+        return " ⏎ "
+    if each == ZERO_WIDTH_JOINER or category(each) not in HARMFUL:
+        return each
+    return each.encode("unicode_escape").decode("ascii")
+
+
+def clock(ts: float) -> str:
+    return time.strftime("%H:%M", time.localtime(ts))
+
+
+def line(event: Event) -> str | None:
+    """None: not worth a line."""
+    match event:
+        case Message(seq=seq, ts=ts, nickname=name, text=text):
+            answers = f" (to #{event.reply_to})" if event.reply_to else ""
+            edited = " (edited)" if event.edited else ""
+            return f"{clock(ts)} #{seq} {plain(name)}{answers}: {plain(text)}{edited}"
+        case Edited(deleted=True):
+            return None
+        case Edited(deleted=True):
+            return None
+        case Edited(target=target, text=text, ts=ts):
+            return f"{clock(ts)} #{target} now reads: {plain(text)}"
+        case Deleted(target=target, ts=ts):
+            return f"{clock(ts)} #{target} was removed"
+        case Removed(seq=seq, ts=ts):
+            return f"{clock(ts)} #{seq} (removed)"
+        case PolicyChanged(ts=ts, policy=policy):
+            return f"{clock(ts)} -- {rules(policy)}"
+        case Gap(start=start, end=end, why=why):
+            return gap(start, end, why)
+        case Reactions(seq=seq, counts=counts):
+            said = " ".join(f"{plain(emoji)} {count}" for emoji, count in counts.items())
+            return f"      #{seq} {said or 'no reactions any more'}"
+        case _:
+            return None
+
+
+def gap(start: int, end: int, why: str) -> str | None:
+    if end < start:
+        return "-- the room has begun anew" if why == "epoch" else None
+    which = f"#{start}" if start == end else f"#{start} to #{end}"
+    kept = (
+        "and are no longer kept" if why == "trimmed" else f"(/history {min(200, end - start + 1)} {end + 1} shows them)"
+    )
+    return f"-- {which}: not shown {kept}"
+
+
+def rules(policy: Policy) -> str:
+    because = f": {plain(policy.reason)}" if policy.reason else ""
+    until = f" until {clock(policy.expires)}" if policy.expires else ""
+    if policy.frozen:
+        return f"this room is paused{until}{because}"
+    if policy.slow_s:
+        return f"slow mode{until}: one message every {policy.slow_s:g} s{because}"
+    return "everybody may speak"
+
+
+def remark(event: Event, waiting: int) -> str | None:
+    """What the connection does, for stderr."""
+    queue = f", {waiting} waiting" if waiting else ""
+    match event:
+        case ConnectionState(state=State.OFFLINE, since=since, why=why, retry_s=retry_s):
+            again = f"; next try in {retry_s:.0f} s" if retry_s and retry_s >= 1 else ""
+            return f"-- offline since {clock(since)}{queue} ({plain(why) or 'the connection was lost'}){again}"
+        case ConnectionState(state=State.ONLINE):
+            return f"-- online{queue}"
+        case Behind():
+            return "-- this line is slow; what is missing comes later"
+        case CaughtUp():
+            return None
+        case _:
+            return None
+
+
+def record(event: Event) -> dict[str, object]:
+    """For programs: one JSON document an event."""
+    return {"event": type(event).__name__, **asdict(event, value_serializer=lambda _, __, v: getattr(v, "value", v))}

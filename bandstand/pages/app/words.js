@@ -1,0 +1,65 @@
+// How things are said to people, and how elements are made: text nodes only, never markup out of strings.
+
+const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", hour12: false });
+const day = new Intl.DateTimeFormat([], { weekday: "long", day: "numeric", month: "long" });
+
+export const at = (ms) => clock.format(new Date(ms));
+export function dayOf(ms) {
+  const midnight = new Date(ms).setHours(0, 0, 0, 0);
+  if (midnight !== dayOf.last) Object.assign(dayOf, { last: midnight, word: day.format(new Date(ms)) });
+  return dayOf.word;
+}
+export const iso = (ms) => new Date(ms).toISOString();
+export const seconds = (value) => `${Math.max(0, Math.ceil(value))}\u00a0s`;
+export const people = (count) => (count === 1 ? "1 person here" : `${count.toLocaleString()} people here`);
+
+// make("p", {class: "note", title: "..."}, "text", child, ...): attributes are set, strings become text nodes.
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(name, value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+export const byId = (id) => document.getElementById(id);
+
+export function show(element, shown) {
+  if (element.hidden === shown) element.hidden = !shown;
+}
+
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+// "main-stage" -> "Main Stage", where the server has no better title.
+export const titled = (name) => name.replace(/(^|-)([a-z])/g, (_, gap, letter) => (gap ? " " : "") + letter.toUpperCase()).replace(/-/g, " ");
+
+export function whyOver(code, why) {
+  switch (code) {
+    case 4401:
+      return why || "The server did not let you in. Come in again under a name.";
+    case 4403:
+      return "You have been asked to leave.";
+    case 4406:
+      return "This page is older than the server. Load it again.";
+    case 4409:
+      return "You are here in too many windows. This one has made room.";
+    case 4429:
+      return "Too much at once from here. Wait a while, then come in again.";
+    case 1000:
+      return why || "You have left.";
+    default:
+      return `The server has ended the connection (${code}). Load the page again.`;
+  }
+}
+
+// Eight hues that keep their contrast in every theme; the same person has the same one everywhere.
+export function hue(member) {
+  let sum = 0;
+  for (const letter of member) sum = (sum * 31 + letter.codePointAt(0)) % 65_521;
+  return sum % 8;
+}
