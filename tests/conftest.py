@@ -25,31 +25,56 @@ TOOLS: dict[str, tuple[Callable[[], str | None], str]] = {
     "browser": (find_chromium, "chromium (apt-get install chromium)"),
     "node": (find_node, "node and npm (apt-get install nodejs npm)"),
 }
-LEFT_OUT = pytest.StashKey[list[str]]()
+ONE_AT_A_TIME = {"e2e": "servers", "hazards": "servers", "bench": "servers", "page": "browsers"}
+"""Folders whose tests run servers or browsers, and never two of a group at once: two cores carry no more."""
+
+
+def missing_tools() -> dict[str, str]:
+    """By marker: what the tests that carry it would need."""
+    return {marker: tool for marker, (find, tool) in TOOLS.items() if not find()}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[LEFT_OUT] = []
+    if os.environ.get("BANDSTAND_REQUIRE") == "all" and (missing := missing_tools()):
+        raise pytest.UsageError(f"BANDSTAND_REQUIRE=all, and there is no {', no '.join(missing.values())}")
     for name in list(os.environ):
         if name.startswith("BANDSTAND_") and not name.startswith(("BANDSTAND_TEST_", "BANDSTAND_REQUIRE")):
             del os.environ[name]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for marker, (find, tool) in TOOLS.items():
-        needy = [item for item in items if item.get_closest_marker(marker)]
-        if not needy or find():
-            continue
-        if os.environ.get("BANDSTAND_REQUIRE") == "all":
-            raise pytest.UsageError(f"BANDSTAND_REQUIRE=all, and {len(needy)} tests need {tool}")
+    for item in items:
+        if group := ONE_AT_A_TIME.get(item.nodeid.split("/")[1]):
+            item.add_marker(pytest.mark.xdist_group(group))
+    needy = [item for item in items if any(item.get_closest_marker(marker) for marker in missing_tools())]
+    if needy:
         items[:] = [item for item in items if item not in needy]
         config.hook.pytest_deselected(items=needy)
-        config.stash[LEFT_OUT].append(f"left out: {len(needy)} {marker} tests, for want of {tool}")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for line in config.stash[LEFT_OUT]:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in said_at_the_end(terminalreporter.getreports("passed")):
         terminalreporter.write_line(line)
+
+
+def said_at_the_end(reports: list[pytest.TestReport]) -> list[str]:
+    """The figures that tests saw, and which tests were left out for want of a tool."""
+    figures = [
+        f"{report.nodeid.split('::')[-1]}: {text}"
+        for report in reports
+        for kind, text in report.user_properties
+        if kind == "figure"
+    ]
+    return [
+        *figures,
+        *(f"left out: the {marker} tests, for want of {tool}" for marker, tool in missing_tools().items()),
+    ]
+
+
+@pytest.fixture
+def figures(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Tells a figure that a test saw at the end of the run."""
+    return lambda text: record_property("figure", text)
 
 
 @pytest.fixture

@@ -121,8 +121,13 @@ def test_a_trace_is_found_and_an_address_of_the_wire_is_not() -> None:
         assert not traces_in(text), text
 
 
+NO_CHROMIUM = (lambda: None, "chromium")
+
+
 class Marked:
     """An item with one marker, as far as the hook looks."""
+
+    nodeid = "tests/test_it.py::test_it"
 
     def __init__(self, marker: str) -> None:
         self.marker = marker
@@ -132,10 +137,9 @@ class Marked:
 
 
 class Config:
-    """A pytest.Config, as far as the hook looks."""
+    """A pytest.Config, as far as the hooks look."""
 
     def __init__(self) -> None:
-        self.stash = {conftest.LEFT_OUT: list[str]()}
         self.deselected: list[object] = []
         self.hook = self
 
@@ -143,25 +147,25 @@ class Config:
         self.deselected += items
 
 
-def collect(markers: list[str]) -> tuple[list[str], Config]:
-    items, config = [Marked(marker) for marker in markers], Config()
-    conftest.pytest_collection_modifyitems(config, items)  # type: ignore[arg-type]
-    return [item.marker for item in items], config
-
-
 def test_tests_without_their_tool_are_left_out_with_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("BANDSTAND_REQUIRE", raising=False)
-    monkeypatch.setitem(conftest.TOOLS, "browser", (lambda: None, "chromium"))
+    monkeypatch.setitem(conftest.TOOLS, "browser", NO_CHROMIUM)
     monkeypatch.setitem(conftest.TOOLS, "node", (lambda: "/usr/bin/node", "node"))
-    kept, config = collect(["browser", "node", "plain", "browser"])
-    assert kept == ["node", "plain"]
+    items, config = [Marked(marker) for marker in ("browser", "node", "plain", "browser")], Config()
+    conftest.pytest_collection_modifyitems(config, items)  # type: ignore[arg-type]
+    assert [item.marker for item in items] == ["node", "plain"]
     assert len(config.deselected) == 2
-    assert config.stash[conftest.LEFT_OUT] == ["left out: 2 browser tests, for want of chromium"]
+    assert conftest.said_at_the_end([]) == ["left out: the browser tests, for want of chromium"]
 
 
 def test_a_missing_tool_is_a_failure_where_all_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(conftest.TOOLS, "browser", NO_CHROMIUM)
     monkeypatch.setenv("BANDSTAND_REQUIRE", "all")
-    monkeypatch.setitem(conftest.TOOLS, "browser", (lambda: None, "chromium"))
-    with pytest.raises(pytest.UsageError, match="1 tests need chromium"):
-        collect(["browser"])
-    assert collect(["plain"])[0] == ["plain"]
+    with pytest.raises(pytest.UsageError, match="no chromium"):
+        conftest.pytest_configure(Config())  # type: ignore[arg-type]
+    monkeypatch.setenv("BANDSTAND_REQUIRE", "")
+    conftest.pytest_configure(Config())  # type: ignore[arg-type]
+
+
+def test_tests_of_real_servers_come_one_at_a_time() -> None:
+    folders = {path.name for path in (ROOT / "tests").iterdir()}
+    assert set(conftest.ONE_AT_A_TIME) <= folders
