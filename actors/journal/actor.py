@@ -11,6 +11,7 @@ import trio
 
 from actors.journal import schema, verify
 from actors.journal.desk import Desk, Line
+from actors.journal.disk import WAL_BYTES
 from actors.journal.keeper import Keeper
 from actors.journal.log import Alarm, LogFailed
 from actors.journal.readers import Readers
@@ -23,7 +24,6 @@ T = TypeVar("T")
 TICK_S = 1.0
 PRUNE_EVERY_S = 60.0
 PRUNE_STEPS = 20  # a tick: at most 10,000 rows, in steps that let commits pass
-CHECKPOINT_BYTES = 4 << 20
 VERIFY_PAUSE_S = 0.1
 FINISH_S = 10.0
 
@@ -106,7 +106,7 @@ class Journal(Actor[Never]):
     async def _copy_back(self, path: Path, erased: bool) -> None:
         """Most of a checkpoint, in a thread of its own, so that commits never wait for much of one."""
         rows = self._desk.counters.rows
-        if rows == self._rows_copied or not (erased or _size(path) > CHECKPOINT_BYTES):
+        if rows == self._rows_copied or not (erased or _size(path) > WAL_BYTES):
             return
         self._rows_copied = rows
         copy = partial(schema.checkpoint_passively, path, self._setup.durability)

@@ -166,8 +166,9 @@ class Desk:
             return
         self.counters.in_flight += 1
         self._gathering.append(draft)
-        if not self._scheduled:
-            self._soon()
+        if self._batch is None and not self._scheduled:
+            # The first of a pass goes at once, and what follows it gathers while it is committed.
+            self._guarded(self._hand_over)
 
     def seen(self, member: MemberId, nickname: Nickname) -> None:
         self._seen[member] = Seen(nickname, self.clock.now().wall)
@@ -180,7 +181,7 @@ class Desk:
         return await asks.wait()
 
     def _soon(self) -> None:
-        """At the end of this pass of the loop, so that what is appended in it goes together."""
+        """At the end of this pass of the loop, for what is not to be done in the midst of somebody's turn."""
         if self._line is not None and self._batch is None and not self._scheduled:
             self._scheduled = True
             trio.lowlevel.current_trio_token().run_sync_soon(self._guarded, self._hand_over)

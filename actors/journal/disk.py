@@ -3,12 +3,15 @@
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 BALLAST_BYTES = 8 << 20
 """Enough for the checkpoint that an erasure on a full disk needs."""
 
 CHECK_EVERY_S = 1.0
+WAL_BYTES = 4 << 20
+WAL_STEP = 512 << 10
 
 
 def free_bytes(path: Path) -> int:
@@ -29,6 +32,7 @@ class Disk:
         self._ballast_bytes = ballast_bytes
         self._folder = database.parent
         self._ballast = database.with_name(database.name + ".ballast")
+        self._wal = database.with_name(database.name + "-wal")
         self._free = free
         self._due = float("-inf")
         self.low = False
@@ -47,6 +51,19 @@ class Disk:
         if free > self.min_free + 2 * self._ballast_bytes:
             self._take_ballast()
         return was != self.low
+
+    def lengthen_wal(self) -> None:
+        """A step towards WAL_BYTES, in zeros. Syncing a file that does not grow is quicker, by a third to a half here;
+        zeros behind the frames are nothing to SQLite (sqlite.org/fileformat2.html, section 4.3: no salts, no frame).
+        In the writer's thread, so that no commit appends meanwhile."""
+        if self.low:
+            return
+        with suppress(OSError), self._wal.open("r+b") as wal:  # only for speed: a commit will say what is wrong
+            size = wal.seek(0, os.SEEK_END)
+            if 0 < size < WAL_BYTES:
+                wal.write(bytes(min(WAL_STEP, WAL_BYTES - size)))
+                wal.flush()
+                os.fsync(wal.fileno())
 
     def drop_ballast(self) -> None:
         """The disk is full: give the checkpoint something to write into."""

@@ -337,6 +337,8 @@ class Store:
     def tick(self, now: Now) -> bool:
         """Once a second. True: a checkpoint is due, because something was erased."""
         self._look_at_disk(now)
+        if self.disk is not None and not self.has_erased:
+            self.disk.lengthen_wal()
         return self.has_erased
 
     def checkpoint(self) -> bool:

@@ -111,6 +111,7 @@ async def test_an_error_before_the_commit_refuses_the_whole_batch(tmp_path: Path
         record = await log.room()
         faults.on = raising("INSERT OR ROLLBACK INTO entries", times=1)
         drafts = [log.draft(record, message(str(n))) for n in range(3)]
+        log.gather()
         for draft, _ in drafts:
             log.desk.append(draft)
         assert [reason(await verdict.wait()) for _, verdict in drafts] == [Reason.UNAVAILABLE] * 3

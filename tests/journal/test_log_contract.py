@@ -235,6 +235,7 @@ async def test_rule_3_answers_come_before_the_one_wake_of_a_batch(log: Keeping) 
     events: list[str] = []
     await log.desk.open(STAGE, 10, lambda: events.append("wake"))
     await log.desk.open(other.name, 10, lambda: events.append("other"))
+    log.gather()
     for number in range(5):
         draft, _ = log.draft(record, message(str(number)))
         log.desk.append(type(draft)(draft.room, draft.epoch, draft.author, draft.cid, draft.body,
@@ -274,6 +275,7 @@ async def test_rule_3_a_callback_that_raises_hurts_nobody(log: Keeping) -> None:
 
     await log.desk.open(STAGE, 10, broken)
     _, listener = await log.open()
+    log.gather()
     draft, _ = log.draft(record, message("hi"))
     log.desk.append(type(draft)(draft.room, draft.epoch, draft.author, draft.cid, draft.body, broken))
     await log.post(record, "ho")
