@@ -51,7 +51,6 @@ class SocketOutlet:
         "cause",
         "code",
         "dead",
-        "frames",
         "moved_at",
         "overflows",
         "progressed_at",
@@ -91,7 +90,6 @@ class SocketOutlet:
         self.progressed_at = self.moved_at
         """When the peer's kernel was last seen to have taken something it was owed."""
         self.bytes = 0
-        self.frames = 0
         self.overflows = 0
         self.code = 0
         """The close code given to `finish`; 0 = none."""
@@ -104,16 +102,15 @@ class SocketOutlet:
     def chat(self, batch: Batch) -> bool:
         if self._busy:
             return self._chat_later(batch)
-        blob = batch.blob
+        blob, send = batch.blob, self._send
         try:
-            sent = self._send(blob)
+            sent = send(blob)
         except BlockingIOError:
             sent = 0
         except OSError:
             self.abort(Lost.GONE)
             return True
         self.bytes += sent
-        self.frames += batch.frames
         if sent < len(blob):
             self._made().chat(batch, sent)
         return True
@@ -126,13 +123,11 @@ class SocketOutlet:
             self._fall_behind(lanes, batch)
             return False
         lanes.chat(batch)
-        self.frames += batch.frames
         return True
 
     def _fall_behind(self, lanes: Lanes, batch: Batch) -> None:
-        dropped, frames = lanes.drop_chat()
+        dropped = lanes.drop_chat()
         dropped[batch.room] = min(batch.first, dropped.get(batch.room, batch.first))
-        self.frames -= frames
         self.overflows += 1
         for room, first in dropped.items():
             self._on_behind(room, first)
@@ -148,7 +143,6 @@ class SocketOutlet:
                 self._made().chat(batch, sent, page=True)
         elif self._lanes is not None and self._closing is None:
             self._lanes.chat(batch, page=True)
-        self.frames += batch.frames
 
     def control(self, frame: bytes) -> None:
         lanes = self._write(frame)
@@ -174,7 +168,7 @@ class SocketOutlet:
     def forget(self, room: RoomName) -> None:
         """The member has left `room`: what waits of it is dropped, and not reported."""
         if self._lanes is not None and self._closing is None:
-            self.frames -= self._lanes.forget(room)
+            self._lanes.forget(room)
 
     # -- state -------------------------------------------------------------------------------------------------------
 
@@ -317,11 +311,8 @@ class SocketOutlet:
     def _write(self, frame: bytes) -> Lanes | None:
         """The lanes in which `frame` has to wait. None: it has left, or begun to, or nothing is taken any more."""
         if self._busy:
-            lanes = self._lanes if self._closing is None else None
-            self.frames += lanes is not None
-            return lanes
+            return self._lanes if self._closing is None else None
         sent = self._send_now(frame)
-        self.frames += 1
         if self.dead or sent == len(frame):
             return None
         lanes = self._made()

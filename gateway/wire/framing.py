@@ -44,7 +44,3 @@ def frame_ends(blob: bytes | memoryview) -> Iterator[int]:
     while at < size:
         at = frame_end(blob, at)
         yield at
-
-
-def frame_count(blob: bytes | memoryview) -> int:
-    return sum(1 for _ in frame_ends(blob))

@@ -8,7 +8,7 @@ from collections import deque
 
 from actors.names import RoomName
 from actors.people.outlet import Batch
-from gateway.wire.framing import frame_count, frame_end
+from gateway.wire.framing import frame_end
 from gateway.wire.limits import WireLimits
 
 LAST_ANSWERS_BYTES = 16 * 1024
@@ -204,18 +204,15 @@ class Lanes:
         run.at = edge
         self._chat.appendleft(run)
 
-    def drop_chat(self) -> tuple[dict[RoomName, int], int]:
-        """All that waits but the rest of the frame in flight. Returns the lowest seq dropped of each room, and how
-        many frames were."""
+    def drop_chat(self) -> dict[RoomName, int]:
+        """All that waits but the rest of the frame in flight. Returns the lowest seq dropped of each room."""
         self._interrupt()
         lowest: dict[RoomName, int] = {}
-        frames = 0
         for run in self._chat:
             room, first = run.batch.room, run.first_left()
             lowest[room] = min(first, lowest.get(room, first))
-            frames += run.batch.frames - run.passed
         self._clear_chat()
-        return lowest, frames
+        return lowest
 
     def _clear_chat(self) -> None:
         self._chat.clear()
@@ -223,15 +220,14 @@ class Lanes:
         if self._run is not None:  # its last frame, still in flight
             self._chat_bytes, self._chat_frames = len(self._flight or b""), self._run.batch.frames
 
-    def forget(self, room: RoomName) -> int:
-        """Drops what waits of one room and tells nobody: its member has left it. Returns how many frames."""
+    def forget(self, room: RoomName) -> None:
+        """Drops what waits of one room and tells nobody: its member has left it."""
         self._interrupt()
         gone = [run for run in self._chat if run.batch.room == room]
         for run in gone:
             self._chat.remove(run)
             self._chat_bytes -= len(run.batch.blob) - run.at
             self._chat_frames -= run.batch.frames
-        return sum(frame_count(memoryview(run.batch.blob)[run.at :]) for run in gone)
 
     def goodbye(self, blob: bytes) -> None:
         """`blob` is the last to leave. Chat and news are dropped; answers and alerts too unless they are few, so that
