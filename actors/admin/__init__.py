@@ -1,0 +1,1 @@
+"""Who runs the event: operators, their orders, and the record of both."""
