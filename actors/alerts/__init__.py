@@ -1,0 +1,1 @@
+"""Emergency alerts: their words, their life, who was reached, and their own way to every connection."""
