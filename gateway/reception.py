@@ -1,0 +1,58 @@
+"""What every connection of a server shares: the house it speaks to, the clock it is watched by, what is counted."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import trio
+from attrs import define, field, frozen
+
+from actors.house import House
+from actors.names import MemberId
+from actors.tally import Histogram
+from gateway.protocol.kinds import Token
+from gateway.session import Session
+from gateway.wheel import Wheel
+
+if TYPE_CHECKING:
+    from gateway.connection import Connection
+
+
+@frozen
+class Times:
+    """Signs of life, in seconds. `jitter`: the part by which a heartbeat may come earlier or later."""
+
+    heartbeat_s: float = 25.0
+    jitter: float = 0.1
+    dead_s: float = 60.0
+    authenticate_s: float = 15.0
+
+
+@define
+class Counts:
+    """Of all connections, for the metrics."""
+
+    open: int = 0
+    authenticated: int = 0
+    closed: dict[str, int] = field(factory=dict)
+    rtt: Histogram = field(factory=Histogram)
+    bytes_sent: int = 0
+    overflows: int = 0
+
+
+@frozen
+class Reception:
+    """What every connection of this server shares. `nursery` takes the waiting that a connection must not do itself."""
+
+    house: House
+    nursery: trio.Nursery
+    wheel: Wheel
+    counts: Counts
+    times: Times
+    new_session: Callable[[], Session]
+    hello: Callable[[], bytes]
+    """The first frame, framed."""
+    issue_token: Callable[[MemberId], Token]
+    wall: Callable[[], float]
+    spread: Callable[[], float]
+    """-1.0 to 1.0, evenly."""
+    inside: "set[Connection]" = field(factory=set)  # all, strangers included
