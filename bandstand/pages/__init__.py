@@ -18,10 +18,15 @@ TYPES = {
     "svg": "image/svg+xml",
     "webmanifest": "application/manifest+json",
 }
-MODULES = ("bubble", "composer", "link", "log", "look", "outbox", "room", "status", "store", "words")
+MODULES = (
+    "alerts", "bubble", "composer", "face", "link", "log", "look", "notes", "outbox", "pins", "receipts", "report", "room",
+    "rules", "status", "store", "words",
+)  # fmt: skip
+OPS_MODULES: tuple[str, ...] = ()
 PATHS = {
     "/": "index.html",
     "/app.css": "app.css",
+    "/alerts.css": "alerts.css",
     "/app.js": "app.js",
     **{f"/app/{name}.js": f"app/{name}.js" for name in MODULES},
     "/icon.svg": "icon.svg",

@@ -1,15 +1,18 @@
 // The attendee's page: the door, the room, and what connects them.
 
+import { Alerts } from "/app/alerts.js";
 import { setChips } from "/app/bubble.js";
 import { Composer } from "/app/composer.js";
 import { Link } from "/app/link.js";
 import { Log } from "/app/log.js";
 import { startLook } from "/app/look.js";
 import { Outbox } from "/app/outbox.js";
+import { Pins } from "/app/pins.js";
+import { askReport } from "/app/report.js";
 import { Room } from "/app/room.js";
 import { Status } from "/app/status.js";
 import { forget, recall, remember } from "/app/store.js";
-import { byId, make, setText, show, titled, whyOver } from "/app/words.js";
+import { at, badgeOf, byId, make, setText, show, titled, whyOver } from "/app/words.js";
 
 const TITLE = document.title;
 
@@ -19,6 +22,8 @@ const log = new Log({
   edit: (item) => composer.edit(item),
   remove: askRemove,
   react,
+  report: (item) => askReport(item, (why) => room.request({ type: "report", seq: item.entry.seq, why })),
+  go,
   again: (letter) => {
     room.again(letter);
     log.showLetter(letter);
@@ -34,9 +39,11 @@ const link = new Link(`${location.protocol === "https:" ? "wss:" : "ws:"}//${loc
   unknown: () => forget("token"),
   positions: () => (room?.joined && room.position ? { [room.name]: room.position.seq } : {}),
   ready,
-  frame: (frame) => room?.frame(frame),
+  frame: (frame) => alerts.frame(frame) || room?.frame(frame),
   state: stateChanged,
 });
+const alerts = new Alerts(link);
+const pins = new Pins({ jump: (seq) => log.jump(seq), go });
 const status = new Status(link, () => (link.state.name === "over" ? location.reload() : link.retryNow()));
 const composer = new Composer({
   say,
@@ -56,6 +63,7 @@ function ready(frame) {
   forget("renamed");
   composer.limit = link.limits.text_code_points ?? composer.limit;
   log.me = frame.member;
+  alerts.ready(frame.alerts);
   room?.join();
 }
 
@@ -67,6 +75,7 @@ function stateChanged(state) {
     if (byId("inside").hidden || state.code === 4401) openDoor(said);
     else link.state.why = said;
   }
+  alerts.connectionChanged();
   status.draw();
 }
 
@@ -119,9 +128,15 @@ byId("enter").addEventListener("submit", (event) => {
 function enter(name) {
   room?.leave();
   log.clear();
+  pins.clear();
   const mine = new Room(link, name, {
-    joined: () => joined(mine),
-    anew: () => log.clear(),
+    joined: (ok) => joined(mine, ok),
+    alerts: (listed) => alerts.joined(listed),
+    removed: (frame) => removedFrom(mine, frame),
+    anew: () => {
+      log.clear();
+      pins.clear();
+    },
     entry: (frame) => heard(mine, frame),
     gap: (gap) => log.gap(gap),
     caughtUp: () => caughtUp(mine),
@@ -151,7 +166,7 @@ function started() {
   begun = true;
 }
 
-function joined(mine) {
+function joined(mine, ok) {
   mine.outbox ??= new Outbox(mine.name);
   remember("room", mine.name);
   history.replaceState(null, "", `#room=${mine.name}`);
@@ -160,6 +175,16 @@ function joined(mine) {
   document.title = `${title} · Bandstand`;
   mine.outbox.letters.forEach((letter) => log.showLetter(letter));
   byId("messages").setAttribute("aria-busy", "true");
+  if (ok.pinned) pins.pin(ok.pinned, (seq) => messageAt(mine, seq));
+}
+
+// The message at a seq, from the page or else from the server.
+async function messageAt(mine, seq) {
+  log.flush();
+  const known = log.items.get(seq)?.entry;
+  if (known) return known;
+  const page = await mine.request({ type: "history", before: seq + 1, limit: 1 }).catch(() => null);
+  return page?.items.find((item) => item.seq === seq && item.type === "message") ?? null;
 }
 
 function caughtUp(mine) {
@@ -174,6 +199,7 @@ function caughtUp(mine) {
 
 function heard(mine, frame) {
   log.add(frame);
+  pins.entry(frame, (seq) => messageAt(mine, seq));
   status.stopped(frame.member);
   if (!document.hidden) noteRead(mine);
 }
@@ -184,6 +210,20 @@ function noteRead(mine) {
     readTimer = null;
     if (mine.position) remember(`read.${mine.name}`, mine.position);
   }, 500);
+}
+
+// Somebody with the right to do so has taken this person out of the room.
+function removedFrom(mine, { reason, until }) {
+  room = status.room = null;
+  forget("room");
+  history.replaceState(null, "", location.pathname);
+  const back = until ? ` You can come back after ${at(until * 1000 - link.skew)}.` : "";
+  openDoor(`You were taken out of ${titled(mine.name)}${reason ? `: ${reason}` : "."}${back}`);
+}
+
+function go(name) {
+  if (!name || name === room?.name) return;
+  enter(String(name));
 }
 
 function turnedAway(mine, error) {
@@ -250,8 +290,8 @@ async function showPeople() {
   dialog.showModal();
   await attempt(async () => {
     const page = await room.request({ type: "members", page: 1 });
-    const cards = page.members.map(({ member, nickname }) =>
-      make("li", {}, make("bdi", {}, nickname), member === link.member ? " (you)" : ""),
+    const cards = page.members.map(({ member, nickname, badge }) =>
+      make("li", {}, make("bdi", {}, nickname), badgeOf(badge), member === link.member ? " (you)" : ""),
     );
     byId("people-list").replaceChildren(...cards);
     const rest = page.online - page.members.length;

@@ -373,8 +373,9 @@ def test_what_the_page_does_not_know_is_ignored(phone: Phone, live: LiveHouse) -
     room = stage(live)
 
     def newer() -> None:
+        live.house.say_all({"type": "weather", "id": "W1", "severity": "extreme"})
         live.house.say_all({"type": "alert", "id": "A1", "severity": "extreme"})
-        pinned = {"type": "pinned", "room": room.name, "epoch": room.epoch, "seq": 1, "ts": 1.0, "target": 1}
+        pinned = {"type": "painted", "room": room.name, "epoch": room.epoch, "seq": 1, "ts": 1.0, "target": 1}
         room.entries.append(pinned)
         room.visits[0].cursor[room.name] = 1
         live.house.say_all(pinned)

@@ -1,6 +1,6 @@
 // One message on the page.
 
-import { at, hue, iso, make, setText } from "./words.js";
+import { at, badgeOf, hue, iso, make, setText } from "./words.js";
 
 export const EMOJI = ["👍", "❤️", "😂", "🎉", "🙏"];
 const TOGETHER_MS = 5 * 60_000;
@@ -15,7 +15,7 @@ export function bubble(entry, me, acts) {
   const name = make("bdi", { class: "name" }, entry.nickname || "somebody");
   const quote = entry.reply_to ? quoteOf(entry.reply_to, acts) : null;
   const more = make("button", { type: "button", class: "more", tabindex: "-1", "aria-expanded": "false" }, "⋯");
-  const body = make("div", { class: "body" }, make("div", { class: "who" }, name), quote, text);
+  const body = make("div", { class: "body" }, make("div", { class: "who" }, name, badgeOf(entry.badge)), quote, text);
   const foot = make("div", { class: "foot" }, time, mark);
   const element = make(
     "article",
@@ -41,9 +41,9 @@ function quoteOf(seq, acts) {
 
 export function redraw(item) {
   const { entry, element } = item;
-  const gone = Boolean(entry.deleted);
+  const gone = Boolean(entry.deleted || entry.hidden);
   element.classList.toggle("gone", gone);
-  setText(item.text, gone ? "This message was removed" : entry.text);
+  setText(item.text, entry.deleted ? "This message was removed" : entry.hidden ? "Hidden by the stewards" : entry.text);
   if (gone) {
     setChips(item, {}, null);
     element.querySelector(".quote")?.remove();
@@ -100,7 +100,7 @@ function toggleActions(item, acts) {
   const pictures = EMOJI.map((emoji) =>
     make("button", { type: "button", class: "act emoji", "aria-label": `React with ${emoji}`, click: () => done(item, () => acts.react(item, emoji)) }, emoji),
   );
-  const own = item.own ? [act("edit", "Edit", () => acts.edit(item)), act("remove", "Delete", () => acts.remove(item))] : [];
+  const own = item.own ? [act("edit", "Edit", () => acts.edit(item)), act("remove", "Delete", () => acts.remove(item))] : [act("report", "Report", () => acts.report(item))];
   const bar = make("div", { class: "actions", role: "group", "aria-label": "Actions" }, ...pictures, act("reply", "Reply", () => acts.reply(item)), ...own);
   bar.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
@@ -129,6 +129,6 @@ export function joinUp(element, before) {
   const one = element.item?.entry;
   const other = before?.item?.entry;
   const together =
-    one && other && one.member === other.member && Math.abs(one.ts - other.ts) * 1000 < TOGETHER_MS && !one.letter === !other.letter;
+    one && other && one.member === other.member && one.badge === other.badge && Math.abs(one.ts - other.ts) * 1000 < TOGETHER_MS && !one.letter === !other.letter;
   element.classList.toggle("follows", Boolean(together));
 }

@@ -29,10 +29,11 @@ export function verdict(code) {
 }
 
 // hooks: credentials() -> {token} or {nickname}; unknown() the token was not accepted; positions() -> {room: seq};
-// ready(frame); frame(frame); state({name, since, why, retryAt, code}).
+// ready(frame); frame(frame); state({name, since, why, retryAt, code}); once: a password is never tried again by itself.
 export class Link {
-  constructor(url, hooks) {
+  constructor(url, hooks, protocol = "bandstand.v1") {
     this.url = url;
+    this.protocol = protocol;
     this.hooks = hooks;
     this.state = { name: "connecting", since: Date.now(), why: "" };
     this.skew = 0; // server's clock minus ours, ms
@@ -89,7 +90,7 @@ export class Link {
     this.tell("connecting");
     let socket;
     try {
-      socket = new WebSocket(this.url, "bandstand.v1");
+      socket = new WebSocket(this.url, this.protocol);
     } catch (error) {
       this.ended(1006, String(error));
       return;
@@ -191,7 +192,7 @@ export class Link {
       if (refused.code === "unauthorized" && who.token) {
         this.hooks.unknown();
         this.authenticate();
-      } else if (refused.retry) this.ended(1006, refused.message);
+      } else if (refused.retry && !(this.hooks.once && !who.token)) this.ended(1006, refused.message);
       else this.stop(4401, refused.message);
     }
   }

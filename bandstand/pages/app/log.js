@@ -2,12 +2,12 @@
 // When the newest do not fit below what somebody is reading, they are counted, and fetched when asked for.
 
 import { bubble, closeActions, joinUp, redraw, setChips } from "./bubble.js";
-import { at, byId, dayOf, make, seconds, setText, show } from "./words.js";
+import { applyTo, isLine, line, lineOf } from "./notes.js";
+import { byId, dayOf, make, setText, show } from "./words.js";
 
 const LIMIT = 300;
 const PAGE = 50;
 const NEAR = 120;
-const SHOWN = new Set(["message", "policy"]);
 
 export class Log {
   constructor(acts) {
@@ -71,7 +71,9 @@ export class Log {
     const seq = frame.seq;
     if (frame.type === "edited" && !frame.deleted) this.edit(frame);
     if (frame.type === "deleted") this.removed(frame.target);
-    if (!SHOWN.has(frame.type) || this.items.has(seq)) return;
+    if (!old) applyTo(this, frame);
+    if ((frame.type !== "message" && !isLine(frame)) || this.items.has(seq)) return;
+    if (frame.type !== "message" && this.list.querySelector(`[data-seq="${seq}"]`)) return;
     if (!old && !this.stuck && this.list.childElementCount >= LIMIT) this.live = false;
     if (old || this.live) this.place(this.elementOf(frame), seq);
     else if (frame.cid) this.dropLetter(frame.cid);
@@ -79,18 +81,14 @@ export class Log {
   }
 
   elementOf(frame) {
-    if (frame.type === "policy") return this.line(frame.seq, rules(frame));
-    if (frame.member === "house" && !frame.deleted) return this.line(frame.seq, frame.text);
+    if (frame.type !== "message") return lineOf(frame, this.acts);
+    if (frame.member === "house" && !frame.deleted) return line(frame, frame.text);
     const item = bubble(frame, this.me, this.acts);
     item.element.item = item;
     item.element.dataset.seq = frame.seq;
     if (frame.cid && this.letters.has(frame.cid)) this.dropLetter(frame.cid);
     this.items.set(frame.seq, item);
     return item.element;
-  }
-
-  line(seq, text) {
-    return make("div", { class: "line-note", "data-seq": seq, dir: "auto" }, text);
   }
 
   place(element, seq) {
@@ -134,7 +132,7 @@ export class Log {
 
   edit(frame) {
     const item = this.items.get(frame.target);
-    if (!item || item.entry.deleted || frame.deleted) return;
+    if (!item || item.entry.deleted || item.entry.hidden || frame.deleted) return;
     Object.assign(item.entry, { text: frame.text, edited: frame.seq });
     redraw(item);
   }
@@ -252,18 +250,24 @@ export class Log {
   // Unread
 
   async toNewest() {
-    if (!this.live) {
-      const page = await this.page({});
-      if (!page) return;
-      this.view += 1;
-      this.list.replaceChildren();
-      this.items = new Map();
-      this.reached = page.more ? (page.items[0]?.seq ?? 1) : 1;
-      this.addPage(page.items, page.reactions);
-      this.live = true;
-    }
+    if (!this.live && !(await this.reload())) return;
     this.stick();
     this.list.lastElementChild?.focus({ preventScroll: true });
+  }
+
+  // The newest page, read afresh. False: it cannot be had just now.
+  async reload() {
+    const page = await this.page({});
+    if (!page) return false;
+    this.view += 1;
+    this.list.replaceChildren();
+    this.items = new Map();
+    this.reached = page.more ? (page.items[0]?.seq ?? 1) : 1;
+    this.addPage(page.items, page.reactions);
+    this.live = true;
+    this.rove();
+    this.drawEdges();
+    return true;
   }
 
   stick() {
@@ -374,12 +378,4 @@ export class Log {
     this.stopAt(item.element);
     item.element.focus({ preventScroll: true });
   }
-}
-
-function rules(policy) {
-  const because = policy.reason ? `: ${policy.reason}` : "";
-  const until = policy.expires ? ` until ${at(policy.expires * 1000)}` : "";
-  if (policy.frozen) return `This room is paused${until}${because}`;
-  if (policy.slow_s) return `Slow mode${until}: one message every ${seconds(policy.slow_s)}${because}`;
-  return "Everybody may speak as usual";
 }

@@ -1,6 +1,6 @@
 // One room: joins it on every connection, follows its log exactly once and in order, and empties the outbox into it.
 // Tells the page through hooks: entry(frame), gap({from, to, why}), caughtUp(), anew(), letter(letter, fate),
-// reactions(seq, counts), typing(nickname, member), changed(), refused(error).
+// reactions(seq, counts), typing(nickname, member), changed(), refused(error), alerts(list), removed(frame).
 
 import { Lost, Refused } from "./link.js";
 
@@ -57,7 +57,8 @@ export class Room {
       this.hooks.anew();
     } else if (this.position?.epoch !== ok.epoch) this.position = { epoch: ok.epoch, seq: 0 };
     this.joined = true;
-    this.hooks.joined();
+    this.hooks.alerts(ok.alerts ?? []);
+    this.hooks.joined(ok);
     this.rulesChanged();
   }
 
@@ -67,11 +68,16 @@ export class Room {
     this.outbox?.connectionLost();
   }
 
-  leave() {
+  gone() {
     this.left = true;
     clearTimeout(this.rejoinTimer);
     clearTimeout(this.courierTimer);
     clearTimeout(this.rulesTimer);
+  }
+
+  leave() {
+    if (this.left) return;
+    this.gone();
     if (this.joined) this.link.ask({ type: "leave", room: this.name }).catch(() => {});
   }
 
@@ -80,6 +86,9 @@ export class Room {
   frame(frame) {
     if (frame.room !== this.name || this.left) return;
     switch (frame.type) {
+      case "removed":
+        this.gone();
+        return this.hooks.removed(frame);
       case "gap":
         return this.gap(frame);
       case "caught_up":

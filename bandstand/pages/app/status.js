@@ -1,5 +1,6 @@
 // What the page says about the connection and the rules: one dot, one line, and a strip for what matters.
 
+import { strip } from "./rules.js";
 import { at, byId, people, seconds, setText, show } from "./words.js";
 
 export class Status {
@@ -47,18 +48,16 @@ export class Status {
 
   drawMode() {
     const { room } = this;
-    const because = room.policy.reason ? ` ${room.policy.reason}` : "";
-    const until = room.policy.expires && !room.expired ? ` until ${at(room.policy.expires * 1000 - this.link.skew)}` : "";
-    let said = "";
-    if (room.paused) said = `Paused${until}.${because}`;
-    else if (room.slowSeconds) {
-      const left = (room.slowUntil - Date.now()) / 1000;
-      const turn = left > 0 ? ` Yours again in ${seconds(left)}.` : "";
-      said = `Slow: one message every ${seconds(room.slowSeconds)}${until}.${because}${turn}`;
-    }
-    show(byId("mode"), Boolean(said));
-    setText(byId("mode"), said);
-    byId("mode").dataset.kind = room.paused ? "paused" : "slow";
+    const said = strip(room.policy, {
+      skew: this.link.skew,
+      expired: room.expired,
+      paused: room.paused,
+      slow: room.slowSeconds,
+      turn: (room.slowUntil - Date.now()) / 1000,
+    });
+    show(byId("mode"), Boolean(said.text));
+    setText(byId("mode"), said.text);
+    byId("mode").dataset.kind = said.kind;
   }
 
   typing(nickname, member) {

@@ -25,6 +25,9 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+// A badge is set by the server, never by what somebody writes: it is drawn beside the name, not in it.
+export const badgeOf = (badge) => (badge ? make("span", { class: "badge" }, String(badge).slice(0, 24)) : null);
+
 export const byId = (id) => document.getElementById(id);
 
 export function show(element, shown) {
@@ -43,7 +46,7 @@ export function whyOver(code, why) {
     case 4401:
       return why || "The server did not let you in. Come in again under a name.";
     case 4403:
-      return "You have been asked to leave.";
+      return why || "You have been asked to leave.";
     case 4406:
       return "This page is older than the server. Load it again.";
     case 4409:
