@@ -19,8 +19,6 @@ SLOW_FLOOR_S = 10.0
 LINK = re.compile(
     r"(?:[a-z][a-z0-9+.-]{1,15}://|www\.)\S|\b[a-z0-9-]{1,63}\.(?:com|org|net|io|me|gg|ly|app|link)\b", re.I
 )
-    r"(?:[a-z][a-z0-9+.-]{1,15}://|www\.)\S|\b[a-z0-9-]{1,63}\.(?:com|org|net|io|me|gg|ly|app|link)\b", re.I
-)
 
 Kind = Literal["mute", "ban"]
 _Key = tuple[Kind, str, str]
