@@ -37,7 +37,7 @@ class Raise:
 
 @frozen
 class Update:
-    """`changes`: the fields of a draft that change, as `vocabulary.draft_of` reads them. Whom it is for stays."""
+    """`changes`: the fields of a draft that change, as `drafts.draft_of` reads them. Whom it is for stays."""
 
     asks: "Asks[Alert | Refused]"
     alert: AlertId

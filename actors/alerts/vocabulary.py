@@ -1,6 +1,6 @@
 """The words of an alert: those of OASIS CAP 1.2 (docs.oasis-open.org/emergency/cap/v1.2, section 3.2), and what an
-operator writes. Pure. Whatever comes from outside is read by `draft_of`, which says what is wrong in words for the
-person who typed it."""
+operator writes. Pure. Whatever comes from outside is read by `drafts.draft_of`, which says what is wrong in words for
+the person who typed it."""
 
 import re
 from collections.abc import Mapping
