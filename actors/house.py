@@ -22,13 +22,13 @@ from actors.journal.log import LogFailed, RoomLog, RoomRecord
 from actors.kernel import Budget, Child, ChildCrashed, ChildRestarted, Ref, SupervisionEvent, Supervisor
 from actors.names import RoomName, skeleton, with_suffix
 from actors.people.registry import People, PeopleMessage, Seated, SeatsIn
-from actors.room.actor import RoomTools
 from actors.room.directory import Directory, DirectoryMessage, RoomRules
 from actors.room.messages import RoomMessage
 from actors.room.pages import Pages
 from actors.room.presence import Presence
+from actors.room.tools import RoomTools
 from actors.room.voice import Voice
-from actors.tally import Tally
+from actors.tally import RoomTally, Tally
 
 PEOPLE_MAILBOX = 16_384
 """More than may arrive or go in one tick: a cut cable takes ten thousand with it."""
@@ -68,6 +68,7 @@ class House:
     deadlines: Deadlines = Deadlines()
 
     tally: Tally = field(init=False, factory=Tally)
+    room_tallies: dict[RoomName, RoomTally] = field(init=False, factory=dict)
     refs: dict[RoomName, Ref[RoomMessage]] = field(init=False, factory=dict)
     """The rooms that are up. To be read, not written."""
     room_restarts: int = field(init=False, default=0)
@@ -116,13 +117,16 @@ class House:
     def _furnish(self) -> None:
         if self.journal is not None:
             self.floors.start(self.journal)
-        build_people = partial(People, self.refs, grace_s=self.grace_s, most=self.connections_per_member)
+        build_people = partial(
+            People, self.refs, grace_s=self.grace_s, most=self.connections_per_member, attendance=self.tally.people
+        )
         self.people = self.floors.start(Child("people", build_people, capacity=PEOPLE_MAILBOX))
         tools = RoomTools(
             log=self.log,
             voice=self.voice,
             pages=Pages(self.log, self.voice),
             tally=self.tally,
+            tallies=self.room_tallies,
             clock=self.clock,
             presence=self._presence,
             seated=self._seated,

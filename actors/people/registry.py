@@ -11,6 +11,7 @@ from actors.kernel import Actor, ActorGone, Asks, Inbox, Ref
 from actors.names import MemberId, RoomName
 from actors.people.outlet import Seat, Visit
 from actors.room.messages import Lapsed, RoomMessage
+from actors.tally import Attendance
 
 REPLACED = 4409
 """The close code of a connection that made way for a newer one of the same member (docs/protocol.md, close codes)."""
@@ -67,10 +68,18 @@ class People(Actor[PeopleMessage]):
     """`rooms` is the directory's table, read only. A member may hold `most` connections; beyond it the oldest is
     finished with 4409, so that a phone that came back over a new network is never refused for its own ghost."""
 
-    def __init__(self, rooms: Mapping[RoomName, Ref[RoomMessage]], *, grace_s: float = 20.0, most: int = 4) -> None:
+    def __init__(
+        self,
+        rooms: Mapping[RoomName, Ref[RoomMessage]],
+        *,
+        grace_s: float = 20.0,
+        most: int = 4,
+        attendance: Attendance | None = None,
+    ) -> None:
         self._rooms = rooms
         self._grace_s = grace_s
         self._most = most
+        self._attendance = attendance or Attendance()
         self._visits: dict[MemberId, list[Visit]] = {}
         self._grace: deque[_Grace] = deque()
         self._graces_of: dict[MemberId, list[_Grace]] = {}
@@ -104,6 +113,7 @@ class People(Actor[PeopleMessage]):
     def _arrive(self, visit: Visit) -> None:
         visits = self._visits.setdefault(visit.member, [])
         visits.append(visit)
+        self._attendance.arrived(visit.member, len(self._visits))
         for old in visits[: -self._most]:
             old.part(REPLACED)
 
@@ -114,6 +124,7 @@ class People(Actor[PeopleMessage]):
         visits.remove(visit)
         if not visits:
             del self._visits[visit.member]
+            self._attendance.departed(len(self._visits))
         grace = _Grace(trio.current_time() + self._grace_s, visit.member, visit.seats)
         self._grace.append(grace)
         self._graces_of.setdefault(visit.member, []).append(grace)

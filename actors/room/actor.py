@@ -3,18 +3,16 @@
 A message's way through here: Post -> judged by the book -> a draft in the log -> (committed) -> the author's ok,
 straight from the log; and the log's news -> folded -> fanned out. No room waits for the disk: it is two turns."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from functools import partial
-from math import inf
 from time import perf_counter
 from typing import assert_never
 
 import trio
-from attrs import evolve, frozen
+from attrs import evolve
 
-from actors.clock import Clock, Now
 from actors.events import Deleted, Edited, Entry, Policy, PolicyChanged
-from actors.journal.log import Draft, EpochChanged, Following, Opening, Outcome, Page, RoomLog, Stored
+from actors.journal.log import Draft, EpochChanged, Following, Opening, Outcome, Page, Stored
 from actors.kernel import Actor, Inbox
 from actors.names import HOUSE, Cid, Epoch, MemberId, Nickname, RoomName
 from actors.people.outlet import Outlet, Seat
@@ -47,58 +45,13 @@ from actors.room.messages import (
     Typing,
 )
 from actors.room.news import News
-from actors.room.pages import PAGE_BYTES, EpochOver, Pages, fitting
-from actors.room.presence import Presence
+from actors.room.pages import PAGE_BYTES, EpochOver, fitting
 from actors.room.resume import Plan, plan
-from actors.room.voice import Voice
-from actors.tally import Tally
+from actors.room.tools import PostReply, RoomTools, Unheard
+from actors.tally import RoomLook, RoomTally
 
-TAIL_LIMIT = 100
-
-
-@frozen
-class RoomTools:
-    """What every room of a house is given. `seated` asks people/ whom to re-admit."""
-
-    log: RoomLog
-    voice: Voice
-    pages: Pages
-    tally: Tally
-    clock: Clock
-    presence: Callable[[], Presence]
-    seated: Callable[[RoomName], Awaitable[Seated]]
-    tail: int = TAIL_LIMIT
-    keep_s: float = inf
-    """Retention: a room whose members stay does not outlive it in memory."""
-
-
-@frozen
-class PostReply:
-    """Stands between the log's verdict on a post and its author: slow mode forgets a post that did not count."""
-
-    post: Post
-    judged: Now
-    passed: bool
-    book: Book
-    tally: Tally
-
-    def answer(self, value: Stored | Refused) -> None:
-        if isinstance(value, Stored) and not value.dup:
-            self.tally.messages_accepted += 1
-        else:
-            self.tally.messages_rejected += 1
-            if self.passed:
-                self.book.forgive(self.post.author, self.judged)
-        self.post.reply.answer(value)
-
-
-class Unheard:
-    """What the room itself writes is answered by the log's news."""
-
-    def answer(self, value: Stored | Refused) -> None:
-        """Nobody asked."""
-
-
+MODERATION = (Edit, Delete, SetPolicy)
+"""What counts as moderation in a room's budget of time."""
 SETTINGS = "settings-"
 """How the cids of rules begin that come from the settings. No client can use HOUSE's cids."""
 
@@ -112,7 +65,8 @@ class Room(Actor[RoomMessage]):
         self._log = tools.log
         self._clock = tools.clock
         self._settled_policy = policy
-        self._fanout = Fanout(name, tools.voice, tools.pages, tools.tally)
+        self._counts = tools.tallies.setdefault(name, RoomTally())
+        self._fanout = Fanout(name, tools.voice, tools.pages, tools.tally, self._counts)
         self._presence = tools.presence()
         self._moved = trio.Event()
         self._following: Following | None = None
@@ -129,6 +83,7 @@ class Room(Actor[RoomMessage]):
         self._book = Book.open(opening, tail_limit=self._tools.tail)
         self._readmit(await self._tools.seated(self.name))
         self._apply_settings(opening)
+        self._counts.look = self._look
 
     def _wake(self) -> None:
         self._moved.set()
@@ -183,6 +138,7 @@ class Room(Actor[RoomMessage]):
             nursery.cancel_scope.cancel()
 
     def stopped(self, cause: BaseException | None) -> None:
+        self._counts.look = None
         self._fanout.close()
         if self._following is not None:
             self._following.stop()
@@ -199,7 +155,16 @@ class Room(Actor[RoomMessage]):
             if entries:
                 for entry in entries:
                     self._fold(entry)
-                await self._fanout.broadcast(entries)
+                await self._tell(entries)
+
+    async def _tell(self, entries: Sequence[Entry]) -> None:
+        counts = self._counts
+        counts.committed += len(entries)
+        before = counts.delivered
+        await self._fanout.broadcast(entries)
+        age_s = max(0.0, self._clock.now().wall - entries[0].ts)
+        for delivery in (counts.delivery, self._tools.tally.delivery):
+            delivery.observe(age_s, counts.delivered - before)
 
     def _fold(self, entry: Entry) -> None:
         self._book.fold(entry)
@@ -213,7 +178,15 @@ class Room(Actor[RoomMessage]):
 
     # Turns
 
-    def handle(self, message: RoomMessage) -> None:  # noqa: PLR0912
+    def handle(self, message: RoomMessage) -> None:
+        started = perf_counter()
+        self._turn(message)
+        if isinstance(message, Post):
+            self._counts.post_s += perf_counter() - started
+        elif isinstance(message, MODERATION):
+            self._counts.moderation_s += perf_counter() - started
+
+    def _turn(self, message: RoomMessage) -> None:  # noqa: PLR0912
         match message:
             case Post():
                 self._post(message)
@@ -251,12 +224,14 @@ class Room(Actor[RoomMessage]):
     def _post(self, post: Post) -> None:
         now = self._clock.now()
         self._tools.tally.messages_received += 1
+        self._counts.posts += 1
         judgement = self._book.post(post.author, post.nickname, post.text, post.reply_to, now)
         reply = PostReply(post, now, judgement.refusal is None, self._book, self._tools.tally)
         self._append(post.author, post.cid, judgement, reply)
 
     def _append(self, author: MemberId, cid: Cid, judgement: Judgement, reply: Reply[Stored]) -> None:
         def heard(outcome: Outcome) -> None:
+            self._counts.answered()
             if isinstance(outcome, EpochChanged):
                 self._epoch_over = True
                 self._wake()
@@ -265,6 +240,7 @@ class Room(Actor[RoomMessage]):
 
         draft = Draft(self.name, self._book.epoch, author, cid, judgement.body, heard, judgement.refusal)
         self._log.append(draft)
+        self._counts.handed_in()
 
     def _join(self, join: Join) -> None:
         book, seat, now = self._book, join.seat, self._clock.now()
@@ -285,6 +261,7 @@ class Room(Actor[RoomMessage]):
         self._fanout.admit(seat)
         self._tools.tally.resumes[start.mode] += 1
         self._tools.tally.catch_ups["join"] += 1
+        self._counts.joins += 1
         self._news.people_changed()
         # Last, so that a turn that fails has changed nothing for the client; what is fed comes in a later one.
         seat.outlet.forget(self.name)
@@ -346,6 +323,19 @@ class Room(Actor[RoomMessage]):
             fanout.behind,
             len(book.tail),
             book.policy.at(self._clock.now().wall),
+        )
+
+    def _look(self, entries: int, members: int) -> RoomLook:
+        book, fanout = self._book, self._fanout
+        tail = tuple(book.tail)[-entries:] if entries else ()
+        cards = self._presence.page(1).members[:members] if members else ()
+        return RoomLook(
+            self._presence.online,
+            fanout.behind,
+            fanout.slow,
+            book.policy.at(self._clock.now().wall),
+            tail,
+            tuple((card.member, card.nickname) for card in cards),
         )
 
     # Reading

@@ -18,8 +18,9 @@ from actors.journal.log import LogFailed, RoomRecord
 from actors.kernel import Actor, ActorGone, Asks, Budget, Child, DeadReason, Inbox, Quarantined, Ref, Supervisor
 from actors.names import BadName, Below, MemberId, RoomCode, RoomName, make_room_code, room_code, room_name
 from actors.refusals import Reason, Refused
-from actors.room.actor import Room, RoomTools
+from actors.room.actor import Room
 from actors.room.messages import Census, Join, RoomMessage
+from actors.room.tools import RoomTools
 
 
 @frozen

@@ -19,7 +19,7 @@ from actors.room.book import Book
 from actors.room.pages import PAGE_BYTES, Framed, Pages
 from actors.room.resume import PAGE_MIN_BYTES, hasten, page_budget
 from actors.room.voice import Voice
-from actors.tally import Tally
+from actors.tally import RoomTally, Tally
 
 LOG_PAUSE_SECONDS = 1.0
 """Until a page that the log could not give is asked for again."""
@@ -30,11 +30,12 @@ FEEDERS = 4
 
 
 class Fanout:
-    def __init__(self, room: RoomName, voice: Voice, pages: Pages, tally: Tally) -> None:
+    def __init__(self, room: RoomName, voice: Voice, pages: Pages, tally: Tally, counts: RoomTally) -> None:
         self._room = room
         self._voice = voice
         self._pages = pages
         self._tally = tally
+        self._counts = counts
         self._level: dict[Seat, None] = {}
         self._behind: dict[Seat, None] = {}
         self._hungry: deque[Seat] = deque()
@@ -65,6 +66,11 @@ class Fanout:
     def behind(self) -> int:
         return len(self._behind)
 
+    @property
+    def slow(self) -> int:
+        """Of those behind: because their line did not take it."""
+        return sum(seat.hurried for seat in self._behind)
+
     # Broadcasting
 
     def frame(self, entry: Entry) -> bytes:
@@ -91,9 +97,18 @@ class Fanout:
             del self._frames[seq]
         seats = list(self._level)
         for start in range(0, len(seats), CHUNK):
-            self._serve(seats[start : start + CHUNK], batches)
+            self._serve_and_count(seats[start : start + CHUNK], batches)
             await trio.lowlevel.checkpoint()
         self._tally.fanout.observe(perf_counter() - started)
+
+    def _serve_and_count(self, seats: list[Seat], batches: list[Batch]) -> None:
+        """Nothing else runs meanwhile, so what the house's numbers grow by is this room's."""
+        tally, counts = self._tally, self._counts
+        started, delivered, size = perf_counter(), tally.messages_delivered, tally.deliveries_bytes
+        self._serve(seats, batches)
+        counts.fanout_s += perf_counter() - started
+        counts.delivered += tally.messages_delivered - delivered
+        counts.delivered_bytes += tally.deliveries_bytes - size
 
     def _serve(self, seats: list[Seat], batches: list[Batch]) -> None:
         """The hot loop of the house: what one pass costs for each delivery is paid a thousand times a message."""
