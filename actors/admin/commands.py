@@ -48,7 +48,7 @@ def _actual(draft: Draft) -> bool:
 
 
 def _read(name: str, args: type, summary: str, role: Role = VIEWER) -> Spec:
-    return Spec(name, role, args, summary, reads=True)
+    return Spec(name, role, args, summary, reads=True, recorded=name.endswith(".export"))
 
 
 READS = (

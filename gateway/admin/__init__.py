@@ -1,0 +1,1 @@
+"""The admin channel: operators sign in, watch, and give orders over /admin/ws."""

@@ -1,0 +1,288 @@
+"""One operator's connection: what its wire pushes goes through its session to the admin; what comes back goes to its
+outlet. Owns no task: where something has to wait, a task of the gateway's nursery waits in its place."""
+
+from collections.abc import Callable
+from typing import Protocol, assert_never
+
+import trio
+from attrs import define, evolve, field, frozen
+
+from actors.admin.commands import TABLE, read_args, without_secrets
+from actors.admin.orders import Answer, Denied, Giver, Order
+from actors.admin.roles import Role
+from gateway.admin.answers import OrderReply, answered, catalogue, framed
+from gateway.admin.session import AdminSession, Beat, Give, Goodbye, Look, Nothing, Say, SignIn, State, error
+from gateway.admin.watches import ROOM, TOPICS, WATCHED_MOST, Watches
+from gateway.protocol import admin
+from gateway.protocol.codes import CloseCode
+from gateway.protocol.kinds import RequestId
+from gateway.reception import Times
+from gateway.wheel import Wheel
+from gateway.wire.contract import Lost, Wire
+
+AT_ONCE = 8
+"""Orders and questions of one connection under way."""
+FAILURES = 5
+"""Refused sign-ins of one connection, then 4401."""
+
+
+@frozen
+class Signed:
+    """Who has signed in. `session`: its name, for the list; `token`: what brings it back."""
+
+    operator: str
+    role: Role
+    session: str
+    token: str
+
+
+class Admission(Protocol):
+    """Who may sign in, and who still is."""
+
+    @property
+    def setup(self) -> bool:
+        """There is no operator yet."""
+        ...
+
+    async def sign_in(self, frame: admin.Auth, address: str) -> Signed | Denied: ...
+
+    def still(self, signed: Signed) -> Role | None:
+        """The role as of now; None: signed out, disabled or removed."""
+        ...
+
+
+class Office(Protocol):
+    """Where orders go."""
+
+    def order(self, reply: OrderReply, order: Order) -> None:
+        """Answered exactly once, in the order given."""
+        ...
+
+    async def read(self, order: Order) -> Answer: ...
+
+
+@define
+class CommandCounts:
+    """For the metrics: how often each command ended how."""
+
+    ended: dict[tuple[str, str], int] = field(factory=dict)
+
+    def count(self, command: str, result: str) -> None:
+        self.ended[command, result] = self.ended.get((command, result), 0) + 1
+
+
+@frozen
+class Lobby:
+    """What every operator's connection of this server shares."""
+
+    nursery: trio.Nursery
+    wheel: Wheel
+    times: Times
+    admission: Admission
+    office: Office
+    watches: Watches
+    new_session: Callable[[], AdminSession]
+    hello: Callable[[bool], admin.Hello]
+    wall: Callable[[], float]
+    spread: Callable[[], float]
+    second: frozenset[str]
+    """Commands for which a second person is demanded."""
+    plain_refusal: Callable[[str], Denied | None]
+    """By the peer's address: why nobody may sign in over this connection; None = they may."""
+    inside: "set[AdminConnection]" = field(factory=set)
+    counts: CommandCounts = field(factory=CommandCounts)
+
+
+class AdminConnection:
+    """Sink to its wire."""
+
+    def __init__(self, wire: Wire, lobby: Lobby) -> None:
+        self._wire = wire
+        self._lobby = lobby
+        self._session = lobby.new_session()
+        self._signed: Signed | None = None
+        self._failures = 0
+        self.outlet = wire.outlet
+        self.under_way = 0
+        self._heard_at = trio.current_time()
+        self._asked_at = -1.0
+        times = lobby.times
+        self._patience_s = times.heartbeat_s * (1 + times.jitter * lobby.spread())
+        self._departed = False
+        self._nobody_until = wire.arrival.since + times.authenticate_s
+        lobby.inside.add(self)
+        lobby.wheel.add(self, min(self._nobody_until, self._heard_at + self._patience_s))
+        self.say(lobby.hello(lobby.admission.setup))
+
+    # -- Sink ----------------------------------------------------------------------------------------------------------
+
+    def heard(self) -> None:
+        self._heard_at = trio.current_time()
+
+    def text(self, message: str) -> None:
+        action = self._session.text(message, trio.current_time())
+        match action:
+            case SignIn(frame):
+                self._wire.pause()
+                self._lobby.nursery.start_soon(self._sign_in, frame)
+            case Give(frame):
+                self._give(frame)
+            case Look(frame):
+                self._look(frame)
+            case Say(frame):
+                self.say(frame)
+            case Beat(frame):
+                if frame.id is not None:
+                    self.say(admin.Ok(frame.id))
+            case Goodbye(code, last, retry_after_ms):
+                self.say(last)
+                self.part(code, retry_after_ms)
+            case Nothing():
+                pass
+            case _:
+                assert_never(action)
+        if action.pause_s > 0:
+            self._wire.pause()
+            self._lobby.nursery.start_soon(self._read_on_later, action.pause_s)
+
+    def behind(self, room: str, first_dropped: int) -> None:
+        """There is no chat on this channel."""
+
+    def lost(self, cause: Lost) -> None:
+        self._departed = True
+        self._lobby.inside.discard(self)
+        self._lobby.watches.gone(self.outlet)
+
+    def say(self, frame: admin.AdminServerFrame) -> None:
+        self.outlet.control(framed(frame))
+
+    def part(self, code: int, retry_after_ms: int | None = None) -> None:
+        self._session.close()
+        self.outlet.finish(code, retry_after_ms)
+        self._wire.resume()
+
+    def fall_silent(self) -> None:
+        self._wire.pause()
+
+    # -- Watched -------------------------------------------------------------------------------------------------------
+
+    def look(self, now: float) -> float | None:
+        """Signs of life, on the loop's clock."""
+        if self._departed:
+            return None
+        times = self._lobby.times
+        if self._session.state in (State.HELLO, State.SIGNING_IN):
+            if now < self._nobody_until:
+                return self._nobody_until
+            self._wire.arrival.failed(trio.current_time())
+            self.part(CloseCode.AUTH_TIMEOUT)
+            return None
+        self._wire.check_stuck(now)
+        alive_at = max(self._heard_at, self._wire.progressed_at)
+        if self._asked_at > self._heard_at and now - alive_at >= times.dead_s:
+            self.part(CloseCode.HEARTBEAT_LOST)
+            return None
+        if now - self._heard_at >= self._patience_s and self._asked_at <= self._heard_at:
+            self._asked_at = now
+            self.say(admin.HeartbeatFrame(self._lobby.wall()))
+        return min(now + 10.0, max(now, self._heard_at + self._patience_s))
+
+    # -- signing in ----------------------------------------------------------------------------------------------------
+
+    async def _sign_in(self, frame: admin.Auth) -> None:
+        try:
+            found = self._lobby.plain_refusal(self._wire.remote)
+            signed = found or await self._lobby.admission.sign_in(frame, self._wire.remote)
+            if not self._departed:
+                self._signed_in(frame.id, signed)
+        finally:
+            self._wire.resume()
+
+    def _signed_in(self, re: RequestId, signed: Signed | Denied) -> None:
+        if isinstance(signed, Denied):
+            self._session.not_signed_in()
+            self.say(error(re, signed))
+            self._wire.arrival.failed(trio.current_time())
+            self._failures += 1
+            if self._failures >= FAILURES:
+                self.part(CloseCode.TOKEN)
+            return
+        self._signed = signed
+        self._session.signed_in()
+        self._wire.arrival.authenticated()
+        cards = catalogue(signed.role, self._lobby.second)
+        self.say(admin.Ready(re, signed.operator, signed.role.word, signed.session, signed.token, cards))
+
+    def _giver(self) -> Giver | None:
+        """Who this is, as of now; None: no longer anybody, and told so."""
+        assert self._signed is not None
+        role = self._lobby.admission.still(self._signed)
+        if role is None:
+            self.part(CloseCode.TOKEN)
+            return None
+        self._signed = evolve(self._signed, role=role)
+        return Giver(self._signed.operator, role, self._wire.remote, self._signed.session)
+
+    # -- orders and questions ------------------------------------------------------------------------------------------
+
+    def _give(self, frame: admin.Command) -> None:
+        by = self._giver()
+        if by is None:
+            return
+        if self.under_way >= AT_ONCE:
+            self.say(error(frame.id, Denied("busy", f"at most {AT_ONCE} commands at a time", 500)))
+            return
+        spec = TABLE.get(frame.name)
+        if spec is None:
+            self.say(error(frame.id, Denied("unknown_command", f"there is no command {frame.name!r}")))
+            return
+        order = order_of(frame, by)
+        self.under_way += 1
+        if spec.reads:
+            self._lobby.nursery.start_soon(self._read, frame.id, order)
+        else:
+            self._lobby.office.order(OrderReply(self, frame.id), order)
+
+    async def _read(self, re: int, order: Order) -> None:
+        try:
+            self.outlet.control(answered(re, await self._lobby.office.read(order)))
+        finally:
+            self.under_way -= 1
+
+    def _look(self, frame: admin.Watch | admin.Unwatch) -> None:
+        watches = self._lobby.watches
+        if self._giver() is None:
+            return
+        if frame.topic not in TOPICS and not frame.topic.startswith(ROOM):
+            self.say(error(frame.id, Denied("not_found", f"there is no topic {frame.topic!r}")))
+        elif isinstance(frame, admin.Unwatch):
+            watches.remove(frame.topic, self.outlet)
+            self.say(admin.Ok(frame.id))
+        elif watches.count(self.outlet) >= WATCHED_MOST:
+            self.say(error(frame.id, Denied("full", f"at most {WATCHED_MOST} topics at a time")))
+        else:
+            self.say(admin.Ok(frame.id))
+            watches.add(frame.topic, self.outlet, frame.since)
+
+    async def _read_on_later(self, seconds: float) -> None:
+        await trio.sleep(seconds)
+        self._wire.resume()
+
+
+def order_of(frame: admin.Command, by: Giver) -> Order:
+    """With its arguments as they came: the admin reads them, so that what it refuses is on record too."""
+    spec = TABLE[frame.name]
+    return Order(
+        name=frame.name,
+        args=read_args(spec, frame.args),
+        raw=without_secrets(frame.args),
+        by=by,
+        reason=frame.reason,
+        cid=frame.cid or "",
+        dry_run=frame.dry_run,
+        ttl_s=frame.ttl_s,
+        expect_rev=frame.expect_rev,
+        confirm_of=frame.confirm_of,
+        confirm=frame.confirm,
+        break_glass=frame.break_glass,
+    )

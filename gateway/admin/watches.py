@@ -1,0 +1,139 @@
+"""What operators watch: the newest snapshot of each topic once a second, framed once for all who watch it.
+
+Nothing piles up: a snapshot replaces one that has not left yet, and the activity feed goes on for a watcher only when
+its line is free, from where it stands."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+import trio
+from attrs import define, field
+
+from actors.people.outlet import Outlet
+from actors.stats.activity import Event
+from gateway.admin.answers import framed
+from gateway.protocol import admin
+from gateway.protocol.codec import SERVER_FRAME_BYTES
+from gateway.protocol.kinds import Count
+
+EVERY_S = 1.0
+ACTIVITY = "activity"
+TOPICS = ("stats", "rooms", "alerts", ACTIVITY)
+ROOM = "room:"
+WATCHED_MOST = 16
+"""Topics of one connection."""
+FRAME_ROOM = SERVER_FRAME_BYTES - 1_024
+
+
+class Board(Protocol):
+    def snapshot(self, topic: str) -> Mapping[str, Any] | None: ...
+
+
+class Events(Protocol):
+    """The activity feed."""
+
+    def since(self, n: int) -> Sequence[Event]: ...
+
+
+@define(eq=False)
+class _Watcher:
+    outlet: Outlet
+    topic: str
+    at: int = 0
+    """The last event sent."""
+    begun: bool = False
+
+
+@define(eq=False)
+class Watches:
+    """`wall`: Unix seconds, for the age of a snapshot."""
+
+    _board: Board
+    _events: Events
+    _wall: Callable[[], float]
+    _by_topic: dict[str, dict[Outlet, _Watcher]] = field(init=False, factory=dict)
+
+    def add(self, topic: str, outlet: Outlet, since: int | None) -> None:
+        watcher = _Watcher(outlet, topic, since or 0)
+        self._by_topic.setdefault(topic, {})[outlet] = watcher
+        self._show(topic, {outlet: watcher})
+
+    def remove(self, topic: str, outlet: Outlet) -> None:
+        watchers = self._by_topic.get(topic, {})
+        watchers.pop(outlet, None)
+        if not watchers:
+            self._by_topic.pop(topic, None)
+
+    def count(self, outlet: Outlet) -> int:
+        return sum(outlet in watchers for watchers in self._by_topic.values())
+
+    def gone(self, outlet: Outlet) -> None:
+        for topic in list(self._by_topic):
+            self.remove(topic, outlet)
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            await trio.sleep(EVERY_S)
+            for topic, watchers in list(self._by_topic.items()):
+                self._show(topic, watchers)
+                await trio.lowlevel.checkpoint()
+
+    def _show(self, topic: str, watchers: Mapping[Outlet, _Watcher]) -> None:
+        if topic == ACTIVITY:
+            for watcher in watchers.values():
+                self._go_on(watcher)
+            return
+        frame = self._snapshot(topic)
+        for outlet in watchers:
+            outlet.news(topic, frame)
+
+    def _snapshot(self, topic: str) -> bytes:
+        body = self._board.snapshot(topic)
+        if body is None:
+            return framed(admin.Snapshot(topic, Count(0), {"unknown": True}))
+        age_ms = max(0, round((self._wall() - float(body.get("at", self._wall()))) * 1000))
+        frame = framed(admin.Snapshot(topic, Count(age_ms), dict(body)))
+        return frame if len(frame) <= SERVER_FRAME_BYTES else framed(admin.Snapshot(topic, Count(age_ms), _cut(body)))
+
+    def _go_on(self, watcher: _Watcher) -> None:
+        """While the line is not free nothing is added to it: the feed itself holds what is to come."""
+        if watcher.begun and not watcher.outlet.idle:
+            return
+        for events in pages([event.shown() for event in self._events.since(watcher.at)]):
+            watcher.outlet.control(framed(admin.Snapshot(ACTIVITY, Count(0), {"events": events})))
+            watcher.at = int(str(events[-1]["n"]))
+        watcher.begun = True
+
+
+def pages(items: "list[Mapping[str, Any]]") -> "Iterator[list[Mapping[str, Any]]]":
+    """Lists that each fit a frame."""
+    page: list[Mapping[str, Any]] = []
+    size = 0
+    for item in items:
+        weight = len(msgspec.json.encode(item)) + 1
+        if page and size + weight > FRAME_ROOM:
+            yield page
+            page, size = [], 0
+        page.append(item)
+        size += weight
+    if page:
+        yield page
+
+
+def _cut(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The longest list shortened until the frame fits: what is missing can be asked for by a command."""
+    lists = [name for name, value in body.items() if isinstance(value, list | tuple)]
+    if not lists:
+        return {"too_big": True}
+    longest = max(lists, key=lambda name: len(body[name]))
+    rest = {name: value for name, value in body.items() if name != longest}
+    room = FRAME_ROOM - len(msgspec.json.encode(rest))
+    kept: list[Any] = []
+    for item in body[longest]:
+        room -= len(msgspec.json.encode(item)) + 1
+        if room < 0:
+            break
+        kept.append(item)
+    return {**rest, longest: kept, "more": len(body[longest]) - len(kept)}
