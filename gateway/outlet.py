@@ -149,9 +149,9 @@ class SocketOutlet:
         if lanes is not None and not lanes.control(frame):
             self.finish(OVERLOADED)
 
-    def alert(self, frame: bytes) -> None:
-        lanes = self._write(frame)
-        if lanes is not None and not lanes.alert(frame):
+    def alert(self, frame: bytes, on_written: Callable[[], None] | None = None) -> None:
+        lanes = self._write(frame, on_written)
+        if lanes is not None and not lanes.alert(frame, on_written):
             self.finish(OVERLOADED)
 
     def news(self, key: str, frame: bytes) -> None:
@@ -308,17 +308,21 @@ class SocketOutlet:
         self.bytes += sent
         return sent
 
-    def _write(self, frame: bytes) -> Lanes | None:
+    def _write(self, frame: bytes, on_written: Callable[[], None] | None = None) -> Lanes | None:
         """The lanes in which `frame` has to wait. None: it has left, or begun to, or nothing is taken any more."""
         if self._busy:
             return self._lanes if self._closing is None else None
         sent = self._send_now(frame)
-        if self.dead or sent == len(frame):
+        if self.dead:
+            return None
+        if sent == len(frame):
+            if on_written is not None:
+                on_written()
             return None
         lanes = self._made()
         if not sent:
             return lanes
-        lanes.begun(frame, sent)
+        lanes.begun(frame, sent, on_written)
         return None
 
     def _made(self) -> Lanes:

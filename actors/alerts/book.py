@@ -55,13 +55,7 @@ class Case:
         return self.alert.draft.all or any(room in self.alert.rooms for room in rooms)
 
     def is_listed(self, wall: float) -> bool:
-        match self.alert.state:
-            case Life.ACTIVE:
-                return wall < self.alert.expires
-            case Life.EXPIRED:
-                return False
-            case _:
-                return wall < self.alert.sent + AFTERMATH_S
+        return self.alert.state is not Life.EXPIRED and wall < self.alert.expires
 
 
 class Book:
@@ -128,8 +122,9 @@ class Book:
         if isinstance(draft, Refused):
             return draft
         before, rev = case.ledger, case.alert.rev + 1
+        lasts_s = AFTERMATH_S if kind in ENDINGS else draft.expires_s
         case.alert = Alert(
-            name, rev, kind, draft, now.wall, now.wall + draft.expires_s, by, case.alert.rooms,
+            name, rev, kind, draft, now.wall, now.wall + lasts_s, by, case.alert.rooms,
             ENDINGS.get(kind, Life.ACTIVE), recorded=False,
         )  # fmt: skip
         case.ledgers[rev] = before.successor(Key(name, rev), case.alert.wanted, now.wall)

@@ -49,8 +49,9 @@ class Outlet(Protocol):
         """Policy, presence, typing, counts: after chat; the latest of a key replaces an unsent one."""
         ...
 
-    def alert(self, frame: bytes) -> None:
-        """Before everything, after the frame in flight."""
+    def alert(self, frame: bytes, on_written: Callable[[], None] | None = None) -> None:
+        """Before everything, after the frame in flight. `on_written` is called once, when the last byte has left for
+        the socket; before this returns, if it goes at once; never, if the connection dies first."""
         ...
 
     def forget(self, room: RoomName) -> None:

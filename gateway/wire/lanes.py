@@ -5,6 +5,7 @@ the end of its frame before anything else begins, and between two frames the mos
 goes in after the frame in flight even in the middle of a 64 KiB blob of chat."""
 
 from collections import deque
+from collections.abc import Callable
 
 from actors.names import RoomName
 from actors.people.outlet import Batch
@@ -53,6 +54,7 @@ class Lanes:
         "_control",
         "_control_bytes",
         "_flight",
+        "_flight_written",
         "_goodbye",
         "_limits",
         "_news",
@@ -64,9 +66,11 @@ class Lanes:
         self._limits = limits
         self._flight: memoryview | None = None
         """What leaves next, and is not to be interrupted but at a frame's boundary."""
+        self._flight_written: Callable[[], None] | None = None
+        """Who wants to know when the flight, an alert, has left."""
         self._run: Run | None = None
         """The run that the flight is the rest of; None: the flight is one frame, or the rest of one."""
-        self._alerts: deque[bytes] = deque()
+        self._alerts: deque[tuple[bytes, Callable[[], None] | None]] = deque()
         self._control: deque[bytes] = deque()
         self._control_bytes = 0
         self._pong: bytes | None = None
@@ -78,9 +82,10 @@ class Lanes:
 
     # -- coming in ---------------------------------------------------------------------------------------------------
 
-    def begun(self, data: bytes, sent: int) -> None:
+    def begun(self, data: bytes, sent: int, on_written: Callable[[], None] | None = None) -> None:
         """Onto empty lanes: the rest of a frame of which `sent` bytes have left already."""
         self._flight = memoryview(data)[sent:]
+        self._flight_written = on_written
 
     def chat(self, batch: Batch, sent: int = 0, page: bool = False) -> None:
         """`sent` > 0 only onto empty lanes: so many bytes of it have left already."""
@@ -115,12 +120,12 @@ class Lanes:
         self._interrupt()
         self._pong = frame
 
-    def alert(self, frame: bytes) -> bool:
-        """False: not taken, the lane is full."""
+    def alert(self, frame: bytes, on_written: Callable[[], None] | None = None) -> bool:
+        """False: not taken, the lane is full. `on_written`: called when its last byte has left."""
         if len(self._alerts) >= self._limits.alert_frames:
             return False
         self._interrupt()
-        self._alerts.append(frame)
+        self._alerts.append((frame, on_written))
         return True
 
     def news(self, key: str, frame: bytes) -> None:
@@ -147,7 +152,8 @@ class Lanes:
     def _next_frame(self) -> bytes | None:
         """Of what goes before chat."""
         if self._alerts:
-            return self._alerts.popleft()
+            frame, self._flight_written = self._alerts.popleft()
+            return frame
         if self._control:
             frame = self._control.popleft()
             self._control_bytes -= len(frame)
@@ -172,6 +178,9 @@ class Lanes:
             self._flight = self._flight[sent:]
             return None
         self._flight = self._run = None
+        written, self._flight_written = self._flight_written, None
+        if written is not None:
+            written()
         if run is not None:
             self._chat_frames -= run.batch.frames
         return run
@@ -233,7 +242,7 @@ class Lanes:
         """`blob` is the last to leave. Chat and news are dropped; answers and alerts too unless they are few, so that
         an error and the close which it explains arrive together, whatever the transport."""
         self._interrupt()
-        if self._control_bytes + sum(map(len, self._alerts)) > LAST_ANSWERS_BYTES:
+        if self._control_bytes + sum(len(frame) for frame, _ in self._alerts) > LAST_ANSWERS_BYTES:
             self._alerts.clear()
             self._control.clear()
         self._pong = None

@@ -462,7 +462,7 @@ class FakeOutlet:
             self.on_call("outlet.behind")
         self._push(self._control.append, frame)
 
-    def alert(self, frame: bytes) -> None:
+    def alert(self, frame: bytes, on_written: Callable[[], None] | None = None) -> None:
         self._push(self._control.appendleft, frame)
 
     def news(self, key: str, frame: bytes) -> None:
