@@ -22,6 +22,7 @@ class Tray(Generic[M]):
 
     control: deque[M] = Factory(deque)
     data: deque[M] = Factory(deque)
+    taken: int = 0  # data mail that has left the line for good: its turn began, or it was buried
     orders: int = 0  # control mail accepted and not begun, wherever it is: in the lane, in a waking pump, in the tray
 
 
@@ -93,6 +94,7 @@ class Inbox(Generic[M]):
                 await self._let_orders_pass()
                 if self.current is not None or not _has_mail(self.data, taken):
                     break
+                self._tray.taken += 1
                 self.turn(handle, taken.popleft())
             else:
                 await trio.lowlevel.checkpoint()

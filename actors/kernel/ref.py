@@ -52,6 +52,17 @@ class Ref(Generic[M_contra]):
         return self._send.statistics().current_buffer_used
 
     @property
+    def waiting(self) -> int:
+        """Data mail that was accepted and has not had its turn, wherever it is."""
+        return self._send.statistics().current_buffer_used + len(self._tray.data)
+
+    @property
+    def taken(self) -> int:
+        """Data mail whose turn has begun, or that died waiting, ever. With `waiting` it is all that was accepted: so
+        who looks now and then knows how long the oldest mail has waited at least, and nobody stamps any."""
+        return self._tray.taken
+
+    @property
     def closed(self) -> bool:
         """True from the order to stop on, for ever. A quarantined actor is not closed."""
         return isinstance(self._refusal, _Gone)
@@ -174,7 +185,9 @@ class Mailbox(Generic[M]):
 
     def take_data(self) -> Iterator[M]:
         """Empty the data lane. Mail of senders in line is accepted meanwhile, so it is among it."""
-        return _drain(self._data_out, self._tray.data)
+        for message in _drain(self._data_out, self._tray.data):
+            self._tray.taken += 1
+            yield message
 
     def take_control(self) -> Iterator[M]:
         """Empty the control lane."""
