@@ -1,4 +1,5 @@
-"""The attendee's page: what is served at which path, with what headers. No build step, nothing from elsewhere."""
+"""The attendees' page and the operators': what is served at which path, with what headers. No build step, and nothing
+from elsewhere."""
 
 import hashlib
 from collections.abc import Mapping
@@ -19,20 +20,35 @@ TYPES = {
     "webmanifest": "application/manifest+json",
 }
 MODULES = (
-    "alerts", "bubble", "composer", "face", "link", "log", "look", "notes", "outbox", "pins", "receipts", "report", "room",
-    "rules", "status", "store", "words",
+    "alerts", "bubble", "composer", "face", "link", "log", "look", "notes", "outbox", "pins", "receipts", "report",
+    "room", "rules", "status", "store", "words",
 )  # fmt: skip
-OPS_MODULES: tuple[str, ...] = ()
+OPS_MODULES = (
+    "composer", "desk", "drawer", "exports", "feed", "figures", "house", "ledger", "lists", "orders", "plot", "records",
+    "rooms", "sign", "templates",
+)  # fmt: skip
+OPS_BORROWS = ("face", "link", "look", "outbox", "store", "words")
+"""What the operators' page takes from the attendees'."""
 PATHS = {
     "/": "index.html",
     "/app.css": "app.css",
     "/alerts.css": "alerts.css",
     "/app.js": "app.js",
     **{f"/app/{name}.js": f"app/{name}.js" for name in MODULES},
+    "/ops": "ops.html",
+    "/ops/": "ops.html",
+    "/ops/setup": "ops.html",
+    "/ops.css": "ops.css",
+    "/ops.js": "ops.js",
+    **{f"/ops/{name}.js": f"ops/{name}.js" for name in OPS_MODULES},
     "/icon.svg": "icon.svg",
     "/favicon.ico": "icon.svg",
     "/manifest.webmanifest": "manifest.webmanifest",
 }
+PRELOADS = "\n".join(
+    f'    <link rel="modulepreload" href="/{path}.js">'
+    for path in (*(f"app/{name}" for name in OPS_BORROWS), *(f"ops/{name}" for name in OPS_MODULES))
+)
 # 'self' in connect-src covers ws:// and wss:// of the same host and port (CSP 3, section 6.7.2.8).
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; manifest-src 'self'; "
@@ -84,7 +100,7 @@ def assets(event: str) -> Mapping[str, Asset]:
 
 def _asset(body: bytes, name: str, event: str) -> Asset:
     if name.endswith(".html"):
-        body = body.replace(b"{{event}}", escape(event).encode())
+        body = body.replace(b"{{preloads}}", PRELOADS.encode()).replace(b"{{event}}", escape(event).encode())
     etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
     return Asset(body, TYPES[name.rpartition(".")[2]], etag, {**HEADERS, "ETag": etag})
 

@@ -1,0 +1,118 @@
+// What was done, with its undo; and what people have reported.
+
+import { byId, make, setText, show } from "/app/words.js";
+import { button, clockTime, figure, keyed } from "./lists.js";
+
+export class Acts {
+  constructor(desk, orders) {
+    this.desk = desk;
+    this.orders = orders;
+    this.items = [];
+    this.next = null;
+    byId("acts-more").addEventListener("click", () => this.load(this.next));
+    orders.given.add(() => this.active && this.load());
+  }
+
+  async load(before = null) {
+    this.active = true;
+    try {
+      const detail = await this.desk.read("act.list", before ? { before } : {});
+      this.items = before ? [...this.items, ...(detail.items ?? [])] : (detail.items ?? []);
+      this.next = detail.more ? detail.next : null;
+      setText(byId("acts-none"), this.items.length ? "" : "Nothing was done yet.");
+    } catch (error) {
+      setText(byId("acts-none"), error.message || "You are offline.");
+    }
+    this.draw();
+  }
+
+  draw() {
+    show(byId("acts-more"), this.next !== null);
+    keyed(
+      byId("acts-list"),
+      this.items,
+      (act) => act.act,
+      (act) => this.line(act),
+      (element, act) => {
+        const open = (act.undo === "exact" || act.undo === "compensating") && !act.undone && !(act.undo_until && act.undo_until * 1000 < this.desk.now);
+        show(element.querySelector("button"), open && this.desk.may("act.undo"));
+        setText(element.querySelector(".act-state"), act.undone ? "undone" : open && act.undo_until ? `can be undone until ${clockTime(act.undo_until)}` : "");
+      },
+    );
+  }
+
+  line(act) {
+    const command = act.name ?? act.command ?? "";
+    const args = Object.entries(act.args ?? {}).map(([key, value]) => `${key} ${typeof value === "object" ? JSON.stringify(value) : value}`);
+    const said = [args.join(", "), act.reason].filter(Boolean).join(" · ");
+    return make(
+      "li",
+      {},
+      make(
+        "div",
+        { class: "line-words" },
+        make("time", {}, clockTime(act.at)),
+        make("strong", {}, ` ${command} `),
+        make("span", {}, `by ${act.operator ?? "somebody"}${act.affected ? `, ${figure(act.affected)} people` : ""}`),
+        make("p", { class: "line-text", dir: "auto" }, said),
+        make("p", { class: "act-state hint" }),
+      ),
+      button("Undo", async () => (await this.orders.undo(act.act)) && this.load(), { "aria-label": `Undo ${command}` }),
+    );
+  }
+}
+
+export class Reports {
+  constructor(desk, orders, openRoom) {
+    Object.assign(this, { desk, orders, openRoom });
+    byId("reports-closed").addEventListener("change", () => this.load());
+  }
+
+  async load() {
+    try {
+      const detail = await this.desk.read("report.list", { open: !byId("reports-closed").checked });
+      this.draw(detail.items ?? []);
+      setText(byId("reports-none"), detail.items?.length ? "" : "Nothing is waiting.");
+    } catch (error) {
+      setText(byId("reports-none"), error.message || "You are offline.");
+    }
+  }
+
+  draw(items) {
+    keyed(
+      byId("reports-list"),
+      items,
+      (report) => report.report ?? report.id,
+      (report) => this.line(report),
+    );
+  }
+
+  line(report) {
+    const id = report.report ?? report.id;
+    const at = { room: report.room, seq: report.seq };
+    const resolve = async (outcome) => (await this.orders.quick("report.resolve", { report: id, outcome }, { reason: outcome })) && this.load();
+    return make(
+      "li",
+      {},
+      make(
+        "div",
+        { class: "line-words" },
+        make("time", {}, clockTime(report.at)),
+        ` ${report.room}, message ${report.seq}`,
+        make("p", { class: "line-text", dir: "auto" }, report.why ?? ""),
+        report.text ? make("blockquote", { dir: "auto" }, report.text) : null,
+        report.outcome ? make("p", { class: "hint" }, `was ${report.outcome}`) : null,
+      ),
+      report.outcome
+        ? null
+        : make(
+            "span",
+            { class: "line-buttons" },
+            button("Open room", () => this.openRoom(report.room)),
+            this.desk.may("message.hide") ? button("Hide message", () => this.orders.quick("message.hide", at, { reason: report.why || "reported" })) : null,
+            button("Done", () => resolve("done")),
+            button("Dismiss", () => resolve("dismissed")),
+          ),
+    );
+  }
+}
