@@ -2,6 +2,7 @@
 
     journal      above the rooms, because they owe it their words
     people       before the rooms, because it re-admits their members
+    alerts       before the rooms, because it does without them
     rooms        one child a room, each with its own budget
     directory    makes and finds rooms
 
@@ -17,8 +18,13 @@ from typing import Never
 import trio
 from attrs import define, field, frozen
 
+from actors.alerts.actor import Alerts, AlertTools
+from actors.alerts.board import AlertBoard
+from actors.alerts.messages import AlertsMessage
+from actors.alerts.voice import AlertVoice, NoVoice
 from actors.clock import Clock, SystemClock
 from actors.journal.log import LogFailed, RoomLog, RoomRecord
+from actors.journal.writer import WriterOnLoop
 from actors.kernel import Budget, Child, ChildCrashed, ChildRestarted, Ref, SupervisionEvent, Supervisor
 from actors.names import RoomName, skeleton, with_suffix
 from actors.people.registry import People, PeopleMessage, Seated, SeatsIn
@@ -33,6 +39,7 @@ from actors.tally import RoomTally, Tally
 PEOPLE_MAILBOX = 16_384
 """More than may arrive or go in one tick: a cut cable takes ten thousand with it."""
 DIRECTORY_MAILBOX = 8_192
+ALERTS_MAILBOX = 16_384
 
 
 @frozen
@@ -41,6 +48,7 @@ class Deadlines:
 
     journal_s: float = 8.0
     people_s: float = 1.0
+    alerts_s: float = 2.0
     rooms_s: float = 6.0
     directory_s: float = 1.0
 
@@ -66,6 +74,10 @@ class House:
     below: Callable[[int], int] = random.SystemRandom().randrange
     events: Callable[[SupervisionEvent], None] = lambda event: None
     deadlines: Deadlines = Deadlines()
+    board: AlertBoard = field(factory=lambda: AlertBoard(SystemClock(), new_writer=WriterOnLoop))
+    alert_voice: AlertVoice = field(factory=NoVoice)
+    zones: dict[RoomName, str] = field(factory=dict)
+    """Of each room that is in one."""
 
     tally: Tally = field(init=False, factory=Tally)
     room_tallies: dict[RoomName, RoomTally] = field(init=False, factory=dict)
@@ -75,6 +87,7 @@ class House:
     floors: Supervisor = field(init=False)
     rooms: Supervisor = field(init=False)
     people: Ref[PeopleMessage] = field(init=False)
+    alerts: Ref[AlertsMessage] = field(init=False)
     directory: Ref[DirectoryMessage] = field(init=False)
 
     _fault: Exception | None = field(init=False, default=None)
@@ -121,6 +134,9 @@ class House:
             People, self.refs, grace_s=self.grace_s, most=self.connections_per_member, attendance=self.tally.people
         )
         self.people = self.floors.start(Child("people", build_people, capacity=PEOPLE_MAILBOX))
+        alert_tools = AlertTools(lambda: self.people, self.alert_voice, self.clock, self.below, self.zones)
+        build_alerts = partial(Alerts, self.board, alert_tools)
+        self.alerts = self.floors.start(Child("alerts", build_alerts, capacity=ALERTS_MAILBOX))
         tools = RoomTools(
             log=self.log,
             voice=self.voice,
@@ -151,6 +167,8 @@ class House:
             await self.floors.stop_and_wait("directory")
         with trio.move_on_after(deadlines.rooms_s):
             await self.rooms.shutdown()
+        with trio.move_on_after(deadlines.alerts_s):
+            await self.floors.stop_and_wait("alerts")
         with trio.move_on_after(deadlines.people_s):
             await self.floors.stop_and_wait("people")
         with trio.move_on_after(deadlines.journal_s):

@@ -19,7 +19,7 @@ from actors.room.directory import Listed, Listing, RoomRules
 from tests.room.fakes import LineVoice, MemoryLog
 from tests.room.hall import MAIN, Hall, LoopClock, open_hall
 
-ORDER = ["directory", "room:main", "people", "journal"]
+ORDER = ["directory", "room:main", "alerts", "people", "journal"]
 
 
 class Nothing(Actor[object]):
@@ -108,6 +108,7 @@ async def test_each_storey_has_its_own_deadline_and_the_ones_below_still_get_the
     assert {name: round(at - began) for name, at in diary.ended.items()} == {
         "directory": 1,
         "room:main": 7,
+        "alerts": 7,
         "people": 8,
         "journal": 16,
     }

@@ -52,7 +52,7 @@ RECORD_S = 0.05
 """Life safety outranks durability: an alert that is not on disk by then goes out."""
 TICK_S = 0.25
 EVERYONE_S = 2.0
-FINISH_S = 3.0
+FINISH_S = 1.5
 TOUCH_S = 3_600.0
 """How often those who are connected are noted as seen."""
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
