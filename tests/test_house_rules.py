@@ -22,7 +22,7 @@ LIBRARY_HOMES = {
     # bandstand/socket.py is the client's own wire: wsproto alone, since trio-websocket loses half frames (hazard R8).
     "wsproto": ("gateway/wire/", "bandstand/socket.py"),
     "h11": ("gateway/",),
-    "sqlite3": ("actors/journal/", "actors/alerts/"),
+    "sqlite3": ("actors/journal/", "actors/alerts/", "actors/admin/store"),
 }
 # What the frames speak in: names, entries and reasons for a refusal, with no behaviour that a client could depend on.
 WORDS = ("actors.names", "actors.events", "actors.refusals")
@@ -203,6 +203,7 @@ BAD: list[tuple[Rule, str, str]] = [
     (libraries_stay_at_home, "gateway/http.py", "from wsproto.events import Ping"),
     (libraries_stay_at_home, "bandstand/client.py", "import h11"),
     (libraries_stay_at_home, "bandstand/cli/doctor.py", "import sqlite3"),
+    (libraries_stay_at_home, "actors/admin/acts.py", "import sqlite3"),
     (channels_are_bounded, "actors/a.py", "trio.open_memory_channel(math.inf)"),
     (channels_are_bounded, "actors/a.py", "open_memory_channel[int](float('inf'))"),
     (channels_are_bounded, "actors/a.py", "open_memory_channel(max_buffer_size=inf)"),
