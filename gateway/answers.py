@@ -10,6 +10,7 @@ from actors.names import RoomName
 from actors.people.outlet import Outlet, Seat
 from actors.refusals import Refused
 from gateway import voice
+from gateway.protocol.server import Alerts
 
 
 class Asker(Protocol):
@@ -21,7 +22,9 @@ class Asker(Protocol):
         """What was sent was there already."""
         ...
 
-    def joined(self, asked: RoomName, seat: Seat, value: voice.Answer | Refused) -> None: ...
+    def joined(self, asked: RoomName, seat: Seat, value: voice.Answer | Refused) -> Alerts:
+        """Returns the alerts that the answer lists."""
+        ...
 
 
 @define(eq=False)
@@ -48,8 +51,8 @@ class JoinAnswer(Answer):
     seat: Seat
 
     def answer(self, value: voice.Answer | Refused) -> None:
-        self.asker.joined(self.asked, self.seat, value)
-        self.asker.outlet.control(voice.answer(self.id, value))
+        alerts = self.asker.joined(self.asked, self.seat, value)
+        self.asker.outlet.control(voice.answer(self.id, value, alerts))
 
 
 @define(eq=False)

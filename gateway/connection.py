@@ -8,18 +8,20 @@ from typing import assert_never
 
 import trio
 
+from actors.alerts.messages import Came, Gone
 from actors.journal.log import LogFailed
 from actors.kernel import ActorGone
 from actors.names import MemberId, Nickname, RoomName
 from actors.people.registry import Arrived, Departed
 from actors.room.messages import FellBehind, SeatLost
 from gateway import voice
+from gateway.alerts import listed, take_receipt
 from gateway.protocol import server
 from gateway.protocol.codes import CloseCode
 from gateway.protocol.kinds import RequestId
 from gateway.reception import Counts, Reception, Times
 from gateway.requests import Errands
-from gateway.session import Beat, Entering, Goodbye, Nothing, Route, Say, State, TurnedAway
+from gateway.session import Beat, Confirm, Entering, Goodbye, Nothing, Route, Say, State, TurnedAway
 from gateway.wire.contract import Lost, Wire
 
 __all__ = ["Connection", "Counts", "Reception", "Times"]
@@ -72,6 +74,9 @@ class Connection(Errands):
         match action:
             case Route(frame):
                 self._route(frame)
+            case Confirm(frame):
+                house, nursery = self._reception.house, self._reception.nursery
+                take_receipt(house.alerts, frame, self.member, self.outlet, nursery)
             case Say(frame):
                 self._say(frame)
             case Beat(rtt_s, _, answer):
@@ -122,6 +127,7 @@ class Connection(Errands):
         if self.member:
             counts.authenticated -= 1
             self._tell(self._reception.house.people, Departed(self))
+            self._tell(self._reception.house.alerts, Gone(self.member))
 
     # -- Visit ---------------------------------------------------------------------------------------------------------
 
@@ -182,9 +188,12 @@ class Connection(Errands):
         self._wire.arrival.authenticated()
         self._reception.counts.authenticated += 1
         self._reception.house.log.seen(self.member, nickname)
-        self._tell(self._reception.house.people, Arrived(self))
+        house = self._reception.house
+        self._tell(house.people, Arrived(self))
         token = self._reception.issue_token(self.member)
-        self._say(server.Ready(RequestId(entering.re), self.member, nickname, token, ()))
+        alerts, told = listed(house.alert_board.active_for(self.member))
+        self._say(server.Ready(RequestId(entering.re), self.member, nickname, token, alerts))
+        self._tell(house.alerts, Came(self.member, nickname, self.outlet, told))
 
     async def _read_on_later(self, seconds: float) -> None:
         await trio.sleep(seconds)

@@ -7,6 +7,7 @@ from typing import TypeVar, assert_never
 
 import trio
 
+from actors.alerts import messages as alerts
 from actors.journal.log import LogFailed
 from actors.kernel import ActorGone, MailboxFull, Quarantined, Ref
 from actors.names import Epoch, MemberId, Nickname, RoomName
@@ -17,9 +18,11 @@ from actors.room.directory import Enter
 from actors.room.messages import Joined, Position, RoomMessage, SeatLost
 from actors.room.pages import PAGE_BYTES
 from gateway import voice
+from gateway.alerts import listed
 from gateway.answers import Answer, HistoryAnswer, JoinAnswer, SendAnswer
 from gateway.protocol import client
 from gateway.protocol.frames import RoomRequest, ServerFrame
+from gateway.protocol.server import Alerts
 from gateway.reception import Reception
 from gateway.session import Session
 from gateway.wire.contract import Wire
@@ -86,13 +89,13 @@ class Errands:
         join = say.Join(answer, seat, since, frame.tail, frame.max, frame.presence)
         self._give(self._reception.house.directory, Enter(frame.room, join), join)
 
-    def joined(self, asked: RoomName, seat: Seat, value: voice.Answer | Refused) -> None:
+    def joined(self, asked: RoomName, seat: Seat, value: voice.Answer | Refused) -> Alerts:
         """Who joins a room again begins anew there; the earlier seat is given up. Whoever has gone meanwhile has a seat
-        that nobody else will give up."""
+        that nobody else will give up. Returns the alerts that the answer lists."""
         if not isinstance(value, Joined):
             if asked not in self.seats:
                 self._session.left(asked)
-            return
+            return ()
         self._session.joined(asked, seat.room)
         self.outlet.forget(seat.room)  # an earlier seat's rest must not rewind this one
         earlier, self.seats[seat.room] = self.seats.get(seat.room), seat
@@ -101,6 +104,11 @@ class Errands:
             self._pass_on(seat.room, SeatLost(earlier))
         if self._departed:
             self._pass_on(seat.room, SeatLost(seat))
+            return ()
+        house = self._reception.house
+        shown, told = listed(house.alert_board.active_for(self.member, self.seats))
+        self._tell(house.alerts, alerts.Joined(self.member, seat.nickname, seat.room, self.outlet, told))
+        return shown
 
     def _leave(self, id: int, room: RoomName) -> None:
         seat = self.seats.get(room)
@@ -110,6 +118,7 @@ class Errands:
         self._deliver(room, say.Leave(Answer(self, id), seat))
         self._session.left(room)
         del self.seats[room]
+        self._tell(self._reception.house.alerts, alerts.Left(self.member, room))
 
     def refund_send(self) -> None:
         self._session.refund_send()

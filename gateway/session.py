@@ -19,7 +19,7 @@ from gateway.protocol.frames import ClientFrame, RoomRequest
 from gateway.protocol.kinds import Count, Positions
 from gateway.protocol.replies import error
 
-FEATURES = ("history", "members", "edit", "delete", "react", "typing", "presence")
+FEATURES = ("history", "members", "edit", "delete", "react", "typing", "presence", "alerts")
 
 
 class State(Enum):
@@ -68,6 +68,14 @@ class Say:
 
 
 @frozen
+class Confirm:
+    """A receipt for an alert. Spends no budget but that of bytes: ten thousand may answer one alert at once."""
+
+    frame: client.AlertReceipt
+    pause_s: float = 0.0
+
+
+@frozen
 class Beat:
     """A sign of life with what it says: the round trip of our heartbeat, the client's positions."""
 
@@ -93,7 +101,7 @@ class Nothing:
     pause_s: float = 0.0
 
 
-Action = Entering | TurnedAway | Route | Say | Beat | Goodbye | Nothing
+Action = Entering | TurnedAway | Route | Confirm | Say | Beat | Goodbye | Nothing
 """`pause_s`, of every action: read nothing for so long afterwards."""
 
 
@@ -153,6 +161,8 @@ class Session:
                 return Route(frame) if wanted else Nothing()
             case _ if self.state is not State.AUTHENTICATED:
                 return self._refuse(frame.id, Refused(Reason.UNAUTHORIZED), mono)
+            case client.AlertReceipt():
+                return Confirm(frame)
             case _:
                 return self._request(frame)
 
@@ -296,7 +306,7 @@ def _budget(frame: ClientFrame | BadFrame | UnknownType) -> Budget | None:
             return Budget.MESSAGES
         case client.Join():
             return Budget.JOINS if frame.since is None else Budget.RESUMES
-        case BadFrame() | client.Typing():
+        case BadFrame() | client.Typing() | client.AlertReceipt():
             return None
         case (
             UnknownType() | client.Auth() | client.Leave() | client.React() | client.History() | client.Members()

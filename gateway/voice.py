@@ -86,12 +86,12 @@ def entry_frame(room: RoomName, entry: Entry) -> EntryFrame:
     assert_never(entry.body)
 
 
-def ok(re: int, answer: Answer) -> OkFrame:
-    """The answer to request `re`."""
+def ok(re: int, answer: Answer, alerts: server.Alerts = ()) -> OkFrame:
+    """The answer to request `re`. `alerts`: what a join lists."""
     id = RequestId(re)
     match answer:
         case Joined():
-            return _joined(id, answer)
+            return _joined(id, answer, alerts)
         case Stored(epoch, seq, ts, dup):
             return server.OkSend(id, epoch, Seq(seq), ts, dup)
         case MembersPage(members, page, pages, online):
@@ -107,9 +107,9 @@ def ok_history(re: int, room: RoomName, page: Page) -> OkFrame:
     return server.OkHistory(RequestId(re), room, page.epoch, items, page.more, *ends, _reactions(page.reactions))
 
 
-def answer(re: int, value: Answer | Refused) -> bytes:
+def answer(re: int, value: Answer | Refused, alerts: server.Alerts = ()) -> bytes:
     """Ready for the control lane."""
-    return framed(error(re, value) if isinstance(value, Refused) else ok(re, value))
+    return framed(error(re, value) if isinstance(value, Refused) else ok(re, value, alerts))
 
 
 def answer_history(re: int, room: RoomName, value: Page | Refused) -> bytes:
@@ -122,7 +122,7 @@ def bye(code: int, retry_after_ms: int | None = None) -> bytes:
     return encode(server.Bye(Count(code), after, CloseCode(code).text if code in CLOSE_CODES else None))
 
 
-def _joined(re: RequestId, here: Joined) -> server.OkJoin:
+def _joined(re: RequestId, here: Joined, alerts: server.Alerts) -> server.OkJoin:
     return server.OkJoin(
         re=re,
         room=here.room,
@@ -135,7 +135,7 @@ def _joined(re: RequestId, here: Joined) -> server.OkJoin:
         nickname=here.nickname,
         code=here.code,
         title=here.title,
-        alerts=(),
+        alerts=alerts,
     )
 
 

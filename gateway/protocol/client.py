@@ -1,17 +1,18 @@
 """What a client may say (docs/protocol.md has the same in a table; a test compares the two). Decoded frames hold parsed
 values: a room is a room's name or its code, a text is within bounds."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from attrs import frozen
 
 from actors.names import Cid, Emoji, Epoch, MessageText, Nickname, RoomName
-from gateway.protocol.kinds import BadValue, PageSize, Positions, RequestId, Seq, Tail, Token
+from gateway.protocol.kinds import AlertName, BadValue, Note, PageSize, Positions, RequestId, Seq, Tail, Token
 
 TAIL = Tail(50)
 PAGE = PageSize(50)
 REPLAY = Seq(1_000)
 FIRST_PAGE = Seq(1)
+NO_NOTE = Note("")
 
 
 @frozen
@@ -124,6 +125,18 @@ class Members:
 
 
 @frozen
+class AlertReceipt:
+    """How far an alert has come with this person. Idempotent; outside the limits."""
+
+    TAG: ClassVar = "alert_receipt"
+    id: RequestId
+    alert: AlertName
+    rev: Seq
+    state: Literal["received", "seen", "acknowledged", "help"]
+    note: Note = NO_NOTE
+
+
+@frozen
 class Heartbeat:
     """The echo of the server's, or (with an id) the client's own question whether anybody is there."""
 
@@ -133,6 +146,6 @@ class Heartbeat:
     at: Positions | None = None
 
 
-ClientFrame = Auth | Join | Leave | Send | Edit | Delete | React | Typing | History | Members | Heartbeat
+ClientFrame = Auth | Join | Leave | Send | Edit | Delete | React | Typing | History | Members | AlertReceipt | Heartbeat
 RoomRequest = Join | Leave | Send | Edit | Delete | React | Typing | History | Members
 """What goes to a room."""

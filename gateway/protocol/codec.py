@@ -16,7 +16,7 @@ from cattrs.preconf.msgspec import MsgspecJsonConverter, make_converter
 from actors.names import TEXT_LIMIT
 from actors.refusals import Reason
 from gateway.protocol import client, server
-from gateway.protocol.frames import CLIENT_FRAMES, SERVER_FRAMES, ClientFrame, ServerFrame
+from gateway.protocol.frames import CLIENT_FRAMES, SERVER_FRAMES, ClientFrame, FrameClass, ServerFrame
 from gateway.protocol.kinds import MAX_INT, BadValue, Kind, kinds
 
 CLIENT_FRAME_BYTES = 16 * 1024
@@ -169,7 +169,10 @@ def _by_tag(hooks: Mapping[str, Structure]) -> Structure:
     return hook
 
 
-SERVER_PARTS = (server.HeartbeatTimes, server.Limits, server.Retention, server.Rules, server.Counts, server.Card)
+SERVER_PARTS = (
+    server.HeartbeatTimes, server.Limits, server.Retention, server.Rules, server.Counts, server.Card,
+    server.AlertWords, server.AlertFrame,
+)  # fmt: skip
 OK_MARKS = (
     ("mode", server.OkJoin), ("items", server.OkHistory), ("members", server.OkMembers), ("dup", server.OkSend),
     ("", server.Ok),
@@ -180,7 +183,8 @@ OK_MARKS = (
 def _encoder() -> Callable[[ClientFrame | ServerFrame], bytes]:
     converter = make_converter()
     hooks: dict[type, Callable[[Any], dict[str, Any]]] = {}
-    for cls in (*CLIENT_FRAMES, *SERVER_FRAMES):
+    frames: tuple[type[FrameClass], ...] = (server.AlertFrame, *CLIENT_FRAMES, *SERVER_FRAMES)
+    for cls in frames:  # an alert stands in others, and comes first
         hooks[cls] = _tagged(
             cls.TAG, make_dict_unstructure_fn(cls, converter, _cattrs_omit_if_default=True, **_renames(cls))
         )

@@ -21,10 +21,15 @@ Count = NewType("Count", int)
 """0 or more."""
 Token = NewType("Token", str)
 Positions = NewType("Positions", dict[RoomName, Seq])
+AlertName = NewType("AlertName", str)
+Note = NewType("Note", str)
+"""What somebody who needs help says of it."""
 
 MAX_INT = 2**53 - 1
 """The largest whole number that every JSON reader keeps exact (RFC 8259, section 6)."""
 MAX_POSITIONS = 8
+ALERT_NAME = re.compile(r"A[0-9]{3,9}-[0-9A-Z]{3}", re.ASCII)
+NOTE_LIMIT = 280
 
 Schema = dict[str, Any]
 Parse = Callable[[Any, Any], Any]
@@ -146,6 +151,8 @@ def kinds(text_limit: int = names.TEXT_LIMIT) -> Mapping[Any, Kind]:
         Epoch: matching(names.epoch, names.EPOCH),
         Emoji: name(names.emoji, _never, minLength=1, maxLength=16),
         MessageText: _message_text(text_limit),
+        AlertName: matching(_alert_name, ALERT_NAME),
+        Note: name(_note, _never, maxLength=NOTE_LIMIT),
         Positions: Kind(
             positions,
             {
@@ -168,6 +175,18 @@ def _token(value: str) -> Token:
     if len(value) > 512:
         raise BadName("not a token")
     return Token(value)
+
+
+def _alert_name(value: str) -> AlertName:
+    if not ALERT_NAME.fullmatch(value):
+        raise BadName("an alert's id is such as A017-K3X")
+    return AlertName(value)
+
+
+def _note(value: str) -> Note:
+    if len(value) > NOTE_LIMIT:
+        raise TooLong(f"a note is at most {NOTE_LIMIT} characters")
+    return Note(names.message_text(value) if value else value)
 
 
 KINDS = kinds()

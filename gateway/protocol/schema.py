@@ -35,6 +35,7 @@ REPLIES: dict[type, tuple[type, ...]] = {
     client.React: (server.Ok,),
     client.History: (server.OkHistory,),
     client.Members: (server.OkMembers,),
+    client.AlertReceipt: (server.Ok,),
     client.Heartbeat: (server.Ok,),
 }
 

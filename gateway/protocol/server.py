@@ -2,17 +2,14 @@
 
 A field with a default is left out of the frame while it has it; the others are always there."""
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from attrs import field, frozen
 
 from actors.names import Cid, Epoch, MemberId, Nickname, RoomName
 from actors.refusals import Reason
 from gateway.protocol.codes import Scope
-from gateway.protocol.kinds import Count, RequestId, Seq, Token
-
-Alerts = tuple[dict[str, Any], ...]
-"""The active alerts. Their frames are a later version's; the list is empty until then."""
+from gateway.protocol.kinds import AlertName, Count, RequestId, Seq, Token
 
 ReactionCounts = dict[str, dict[str, int]]
 """A message's seq in decimal -> emoji -> how many."""
@@ -60,6 +57,49 @@ class Hello:
     limits: Limits
     history: Retention
     features: tuple[str, ...]
+
+
+@frozen
+class AlertWords:
+    headline: str
+    text: str
+
+
+@frozen
+class AlertFrame:
+    """An alert in the vocabulary of CAP 1.2; one of rooms, zones and all says whom it is for."""
+
+    TAG: ClassVar = "alert"
+    id: AlertName
+    rev: Seq
+    kind: Literal["alert", "update", "cancel", "all_clear"]
+    status: Literal["actual", "exercise", "test"]
+    severity: Literal["extreme", "severe", "moderate", "minor", "unknown"]
+    urgency: Literal["immediate", "expected", "future", "past", "unknown"]
+    certainty: Literal["observed", "likely", "possible", "unlikely", "unknown"]
+    response: Literal["shelter", "evacuate", "prepare", "execute", "avoid", "monitor", "assess", "all_clear", "none"]
+    info: dict[str, AlertWords]
+    sent: float
+    expires: float
+    ack: Literal["none", "seen", "required"]
+    remind_s: float
+    receipt_spread_ms: Count
+    rooms: tuple[RoomName, ...] = ()
+    zones: tuple[str, ...] = ()
+    all: bool = False
+    recorded: bool = True
+
+
+Alerts = tuple[AlertFrame, ...]
+"""Those that concern the member, oldest first."""
+
+
+@frozen
+class AlertOver:
+    TAG: ClassVar = "alert_over"
+    id: AlertName
+    rev: Seq
+    why: Literal["cancelled", "expired", "cleared"]
 
 
 @frozen
@@ -294,6 +334,6 @@ class Bye:
 
 OkFrame = Ok | OkJoin | OkSend | OkHistory | OkMembers
 ServerFrame = (
-    Hello | Ready | OkFrame | ErrorFrame | EntryFrame | CaughtUp | Behind | Gap
+    Hello | Ready | AlertFrame | AlertOver | OkFrame | ErrorFrame | EntryFrame | CaughtUp | Behind | Gap
     | Reactions | Presence | TypingFrame | HeartbeatFrame | Bye
 )  # fmt: skip

@@ -185,7 +185,7 @@ def test_bad_frames_now_and_then_are_borne() -> None:
 def test_an_unknown_type_is_answered_and_no_offence() -> None:
     session = make()
     for n in range(100):
-        assert refusal(tell(session, {"type": "alert_receipt", "id": 5}, at=n * 0.2)) == (Reason.UNKNOWN_TYPE, 5)
+        assert refusal(tell(session, {"type": "teleport", "id": 5}, at=n * 0.2)) == (Reason.UNKNOWN_TYPE, 5)
 
 
 def test_a_long_text_is_too_big() -> None:

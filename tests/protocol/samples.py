@@ -36,6 +36,17 @@ def frames(cls: type, *args: Any, **named: Any) -> st.SearchStrategy[Any]:
     return st.builds(cls, *args, **named)
 
 
+alert_names = st.from_regex(r"A[0-9]{3,9}-[0-9A-Z]{3}", fullmatch=True)
+alerts = frames(
+    server.AlertFrame, alert_names, seqs, st.sampled_from(["alert", "update", "cancel", "all_clear"]),
+    st.sampled_from(["actual", "exercise", "test"]), st.sampled_from(["extreme", "minor"]),
+    st.sampled_from(["immediate", "past"]), st.sampled_from(["observed", "unknown"]),
+    st.sampled_from(["evacuate", "none"]),
+    st.dictionaries(st.sampled_from(["en", "de", "pt-BR"]), frames(server.AlertWords, texts, words), min_size=1),
+    moments, moments, st.sampled_from(["none", "seen", "required"]), moments, seqs,
+    st.lists(rooms, max_size=2).map(tuple), st.just(()), st.booleans(), st.booleans(),
+)  # fmt: skip
+some_alerts = st.lists(alerts, max_size=2).map(tuple)
 sinces = st.none() | frames(client.Since, epochs, seqs)
 tokens = st.none() | st.text("abcdefXYZ019-_.", max_size=90)
 client_frames = st.one_of(
@@ -50,6 +61,7 @@ client_frames = st.one_of(
     frames(client.History, ids, rooms, maybe, st.none(), st.integers(1, 200)),
     frames(client.History, ids, rooms, st.none(), maybe, st.integers(1, 200)),
     frames(client.Members, ids, rooms, seqs),
+    frames(client.AlertReceipt, ids, alert_names, seqs, st.sampled_from(["received", "seen", "help"]), words),
     frames(
         client.Heartbeat, st.none() | ids, st.none() | numbers, st.none() | st.dictionaries(rooms, seqs, max_size=8)
     ),
@@ -77,11 +89,13 @@ hellos = frames(
 )
 server_frames = st.one_of(
     hellos,
-    frames(server.Ready, ids, members, nicknames, words, st.just(())),
+    frames(server.Ready, ids, members, nicknames, words, some_alerts),
+    alerts,
+    frames(server.AlertOver, alert_names, seqs, st.sampled_from(["cancelled", "expired", "cleared"])),
     frames(server.Ok, ids),
     frames(
         server.OkJoin, ids, rooms, epochs, seqs, seqs, st.sampled_from(["fresh", "resumed", "gap"]),
-        frames(server.Rules, *rules), frames(server.Counts, seqs), nicknames, words, words, st.just(()),
+        frames(server.Rules, *rules), frames(server.Counts, seqs), nicknames, words, words, some_alerts,
     ),
     frames(server.OkSend, ids, epochs, seqs, moments, st.booleans()),
     frames(

@@ -13,7 +13,7 @@ from gateway.protocol.frames import CLIENT_FRAMES, SERVER_FRAMES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 OKS = {
-    "leave, react, heartbeat": server.Ok,
+    "leave, react, alert_receipt, heartbeat": server.Ok,
     "join": server.OkJoin,
     "send, edit, delete": server.OkSend,
     "history": server.OkHistory,
@@ -27,6 +27,7 @@ PARTS = {
     "policy": server.Rules,
     "counts": server.Counts,
     "card": server.Card,
+    "words": server.AlertWords,
 }
 
 
