@@ -74,7 +74,7 @@ class House:
     below: Callable[[int], int] = random.SystemRandom().randrange
     events: Callable[[SupervisionEvent], None] = lambda event: None
     deadlines: Deadlines = Deadlines()
-    board: AlertBoard = field(factory=lambda: AlertBoard(SystemClock(), new_writer=WriterOnLoop))
+    alert_board: AlertBoard = field(factory=lambda: AlertBoard(SystemClock(), new_writer=WriterOnLoop))
     alert_voice: AlertVoice = field(factory=NoVoice)
     zones: dict[RoomName, str] = field(factory=dict)
     """Of each room that is in one."""
@@ -109,7 +109,7 @@ class House:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[list[RoomRecord]]:
         """Yields the rooms that the log knows, once it can be read. Raises what the journal could not start with
-        (JournalUnusable), or LogFailed."""
+        (JournalUnusable), or LogFailed, or AlertsUnusable."""
         async with trio.open_nursery() as nursery:
             try:
                 await nursery.start(_undisturbed, self.floors)
@@ -122,6 +122,7 @@ class House:
             nursery.cancel_scope.cancel()
 
     async def _stand(self) -> list[RoomRecord]:
+        await self.alert_board.open()
         try:
             return await self.log.rooms()
         except LogFailed as failure:
@@ -135,7 +136,7 @@ class House:
         )
         self.people = self.floors.start(Child("people", build_people, capacity=PEOPLE_MAILBOX))
         alert_tools = AlertTools(lambda: self.people, self.alert_voice, self.clock, self.below, self.zones)
-        build_alerts = partial(Alerts, self.board, alert_tools)
+        build_alerts = partial(Alerts, self.alert_board, alert_tools)
         self.alerts = self.floors.start(Child("alerts", build_alerts, capacity=ALERTS_MAILBOX))
         tools = RoomTools(
             log=self.log,

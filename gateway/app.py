@@ -11,6 +11,7 @@ import structlog
 import trio
 from attrs import define, field, frozen
 
+from actors.alerts.board import AlertBoard
 from actors.clock import SystemClock
 from actors.house import House
 from actors.journal.actor import Journal
@@ -20,7 +21,9 @@ from actors.kernel import Child, ChildStopped, SupervisionEvent
 from actors.names import make_member_id
 from actors.room.directory import Listing
 from gateway import plan, voice
+from gateway.alerts import WireAlerts
 from gateway.auth import MemberTokens, load_or_create_keys
+from gateway.closed_chat import ClosedDesk, closed
 from gateway.connection import Connection, Counts, Reception
 from gateway.figures import gateway_figures, house_figures, journal_figures
 from gateway.http import Request, Response
@@ -79,9 +82,18 @@ class Health:
         tell = log.info if alarm.kind in ("recovered", "disk_ok") else log.error
         tell("journal", kind=alarm.kind, text=alarm.text, room=alarm.room)
 
+    def alerts_alarm(self, text: str) -> None:
+        """Empty: they are recorded again."""
+        if text:
+            self.trouble["alerts"] = text
+            log.error("alerts", text=text)
+        else:
+            self.trouble.pop("alerts", None)
+            log.info("alerts", text="alerts are recorded again")
+
 
 class App:
-    """`routes`: further GETs on the same port (the page's assets). `events`: supervision, besides the log."""
+    """`alerts_only`: no chat journal, rooms cannot be joined. `routes`: further GETs on the same port (the page's assets). `events`: supervision, besides the log."""
 
     def __init__(
         self,
@@ -89,9 +101,11 @@ class App:
         *,
         routes: Mapping[str, Route] | None = None,
         events: Callable[[SupervisionEvent], None] = lambda event: None,
+        alerts_only: bool = False,
     ) -> None:
         self._settings = settings
         self._events = events
+        self._alerts_only = alerts_only
         self._clock = SystemClock()
         self._wheel = Wheel()
         self._pulse = Pulse()
@@ -114,13 +128,18 @@ class App:
         tls = plan.tls_context(settings)
         settings.journal.path.parent.mkdir(parents=True, exist_ok=True)
         tokens = MemberTokens(load_or_create_keys(settings.key_path, self._clock.now().wall), settings.auth.token_keep)
-        desk = Desk(self._clock, self._health.alarm)
-        setup = plan.journal_setup(settings)
+        desk = ClosedDesk(self._clock) if self._alerts_only else Desk(self._clock, self._health.alarm)
+        setup, rules = plan.journal_setup(settings), plan.room_rules(settings)
+        path = plan.alerts_path(settings)
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
         house = House(
             log=desk,
-            journal=Child("journal", lambda: Journal(desk, setup)),
+            journal=None if self._alerts_only else Child("journal", lambda: Journal(desk, setup)),
             voice=voice.WireVoice(),
-            rules=plan.room_rules(settings),
+            rules=closed(rules) if self._alerts_only else rules,
+            alert_board=AlertBoard(self._clock, path, settings.alerts.audience, self._health.alerts_alarm),
+            alert_voice=WireAlerts(),
             budget=plan.restart_budget(settings),
             tail=settings.rooms.tail,
             keep_s=settings.journal.keep,

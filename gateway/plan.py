@@ -2,6 +2,7 @@
 
 import ssl
 from ipaddress import ip_network
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from actors.events import Policy
@@ -59,6 +60,13 @@ def journal_setup(settings: Settings) -> Setup:
         keep_cids_s=max(journal.keep, journal.keep_cids),
         ballast_bytes=journal.ballast_bytes,
     )
+
+
+def alerts_path(settings: Settings) -> Path | None:
+    """None: in memory, as the journal is."""
+    if settings.alerts.path is None and settings.journal.durability == "memory":
+        return None
+    return settings.alerts.path or settings.journal.path.with_name("alerts.db")
 
 
 def session_limits(settings: Settings) -> SessionLimits:

@@ -29,6 +29,7 @@ from gateway.sources import (
 from gateway.sources import Loaded as AnyLoaded
 
 __all__ = [
+    "Alerts",
     "Auth",
     "Heartbeat",
     "Journal",
@@ -218,6 +219,12 @@ class Auth:
 
 
 @frozen
+class Alerts:
+    path: Path | None = setting(None, "the alerts' own database; empty = alerts.db beside the journal")
+    audience: float = seconds(86_400.0, "who was in a room within this time is warned with it", at_least(60))
+
+
+@frozen
 class Settings:
     host: str = setting("127.0.0.1", "address to listen on; 0.0.0.0 = all", flag="--host")
     port: int = setting(8080, "port to listen on; 0 = any free one", flag="--port", check=between(0, 65_535))
@@ -246,6 +253,7 @@ class Settings:
     outlet: Outlet = Outlet()
     wire: Wire = Wire()
     auth: Auth = Auth()
+    alerts: Alerts = Alerts()
 
     @property
     def key_path(self) -> Path:

@@ -12,6 +12,7 @@ import click
 import structlog
 import trio
 
+from actors.alerts.store import AlertsUnusable
 from actors.journal.log import JournalUnusable, LogFailed
 from bandstand.cli.context import Cli, pass_cli
 from bandstand.cli.exits import Failed
@@ -28,8 +29,9 @@ from gateway.settings import Loaded, Settings
 @settings_options(demo=True)
 @click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
 @click.option("--check", is_flag=True, help="Check the settings and the TLS files, and exit.")
+@click.option("--alerts-only", is_flag=True, help="No chat, its database is not touched: only warn people.")
 @pass_cli
-def command(cli: Cli, loaded: Loaded, demo: bool, open_page: bool, check: bool) -> None:
+def command(cli: Cli, loaded: Loaded, demo: bool, open_page: bool, check: bool, alerts_only: bool) -> None:
     """Run the server."""
     look_at_tls(loaded.settings)
     if check:
@@ -37,8 +39,8 @@ def command(cli: Cli, loaded: Loaded, demo: bool, open_page: bool, check: bool) 
         return
     speak(cli)
     try:
-        trio.run(run, cli, loaded.settings, demo, open_page)
-    except* (JournalUnusable, KeyFileError, LogFailed) as wrong:
+        trio.run(run, cli, loaded.settings, demo, open_page, alerts_only)
+    except* (AlertsUnusable, JournalUnusable, KeyFileError, LogFailed) as wrong:
         raise Failed(str(first(wrong))) from wrong
     except* OSError as wrong:
         raise Failed(in_the_way(loaded.settings, first(wrong))) from wrong
@@ -84,11 +86,11 @@ def speak(cli: Cli) -> None:
     )
 
 
-async def run(cli: Cli, settings: Settings, demo: bool, open_page: bool) -> None:
+async def run(cli: Cli, settings: Settings, demo: bool, open_page: bool, alerts_only: bool = False) -> None:
     from bandstand.pages import routes
 
     started = time.perf_counter()
-    app = App(settings, routes=routes(settings.event))
+    app = App(settings, routes=routes(settings.event), alerts_only=alerts_only)
     for told_to_stop in (signal.SIGTERM, signal.SIGINT):
         # What holds again once the receiver below is left: told again in its last moments, it still ends with 0.
         signal.signal(told_to_stop, signal.SIG_IGN)
