@@ -29,6 +29,7 @@ from gateway.sources import (
 from gateway.sources import Loaded as AnyLoaded
 
 __all__ = [
+    "Admin",
     "Alerts",
     "Auth",
     "Heartbeat",
@@ -219,6 +220,18 @@ class Auth:
 
 
 @frozen
+class Admin:
+    """The operators' side: who may sign in, and what is kept of what they did."""
+
+    path: Path | None = setting(None, "operators, acts and audit; empty = admin.db beside the journal")
+    key_path: Path | None = setting(None, "the key of the audit; empty = admin.key beside admin.path")
+    insecure_ops: bool = setting(
+        False, "operators may sign in over plain HTTP from other machines", flag="--insecure-ops"
+    )
+    keep_activity: float = seconds(30 * 86400.0, "age at which events of the feed are removed", at_least(3600))
+
+
+@frozen
 class Alerts:
     path: Path | None = setting(None, "the alerts' own database; empty = alerts.db beside the journal")
     audience: float = seconds(86_400.0, "who was in a room within this time is warned with it", at_least(60))
@@ -254,6 +267,21 @@ class Settings:
     wire: Wire = Wire()
     auth: Auth = Auth()
     alerts: Alerts = Alerts()
+    admin: Admin = Admin()
+
+    @property
+    def admin_path(self) -> Path:
+        """The database of the operators' side. With journal.durability = memory nothing is kept in it."""
+        return self.admin.path or self.journal.path.with_name("admin.db")
+
+    @property
+    def admin_key_path(self) -> Path:
+        return self.admin.key_path or self.admin_path.with_suffix(".key")
+
+    @property
+    def admin_heads_path(self) -> Path:
+        """Where the end of the audit is copied out to."""
+        return self.admin_path.with_suffix(".heads")
 
     @property
     def key_path(self) -> Path:

@@ -25,7 +25,7 @@ from actors.admin.audit import (
 )
 from actors.admin.keyfile import load
 from actors.admin.store_run import Runs
-from actors.admin.store_schema import connect_reader
+from actors.admin.store_schema import AdminUnusable, connect_reader
 
 COLUMNS = "id, at, operator, address, command, args, reason, result, act, mac"
 TEXT_LIMIT = 2_000
@@ -107,17 +107,22 @@ class AuditTable:
 
 
 def verify(path: Path, key: Path, heads: Path) -> list[Finding]:
-    """Of the files, while a server runs on them or not. AdminUnusable, AdminKeyError, sqlite3.Error."""
+    """Of the files, while a server runs on them or not. AdminUnusable, AdminKeyError."""
     return verify_files(path, key, heads)[1]
 
 
 def verify_files(path: Path, key: Path, heads: Path) -> tuple[int, list[Finding]]:
     """How many rows there are, and what is wrong. A key that is not there is an AdminKeyError: nothing is made."""
     secret, lines = load(key), _lines(heads)  # the heads first: the log may grow meanwhile, they may not
-    with closing(connect_reader(path)) as db:
-        db.execute("BEGIN")
-        (count,) = db.execute("SELECT count(*) FROM audit").fetchone()
-        return int(count), _verify(db, secret, lines)
+    try:
+        with closing(connect_reader(path)) as db:
+            db.execute("BEGIN")
+            (count,) = db.execute("SELECT count(*) FROM audit").fetchone()
+            return int(count), _verify(db, secret, lines)
+    except sqlite3.Error as error:
+        raise AdminUnusable(
+            f"{path} cannot be read ({error}): it is damaged, or not the operators' database"
+        ) from error
 
 
 def _verify(db: sqlite3.Connection, key: AuditKey, lines: list[str], *, in_memory: bool = False) -> list[Finding]:

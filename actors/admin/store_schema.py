@@ -74,6 +74,8 @@ def connect(path: Path | None) -> sqlite3.Connection:
         _make_or_look(path)
     db = _plain(path)
     try:
+        if not _is_empty(db):
+            identify(db, path)  # before anything is changed: it may be somebody else's
         if path is not None:
             db.execute("PRAGMA journal_mode=WAL").fetchone()
             db.execute("PRAGMA synchronous=FULL")
@@ -100,7 +102,7 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     try:
         db.execute("PRAGMA query_only=ON")
         identify(db, path)
-    except sqlite3.DatabaseError as error:
+    except sqlite3.Error as error:
         db.close()
         raise AdminUnusable(f"{path} cannot be read ({error})") from error
     except BaseException:
