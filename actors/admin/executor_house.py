@@ -1,0 +1,95 @@
+"""Orders to the whole house."""
+
+from typing import Any
+
+from actors.admin.arguments import Announce
+from actors.admin.orders import Denied, Order
+from actors.admin.plans import Hands, Plan, Planner
+from actors.admin.undo import Key, Value
+from actors.admin.world import Mark, told
+from actors.events import Notice
+from actors.names import HOUSE, Cid, RoomName
+from actors.people.standing import SLOW_EVERYWHERE
+from actors.room.messages import Erase
+
+BADGE = "organisers"
+
+
+async def announce(hands: Hands, order: Order) -> Plan | Denied:
+    args: Announce = order.args
+    records = await hands.rooms.records()
+    if isinstance(records, Denied):
+        return records
+    unknown = [room for room in args.rooms if room not in records]
+    if unknown:
+        return Denied("unknown_room", f"there is no room {unknown[0]}")
+    rooms = args.rooms or tuple(name for name, record in records.items() if not record.deleted)
+
+    async def effect(mark: Mark) -> dict[str, Any] | Denied:
+        failed: dict[str, str] = {}
+        for room in rooms:
+            seq = await hands.rooms.moderate(room, Notice(args.text, BADGE), mark.cid())
+            if isinstance(seq, Denied):
+                failed[room] = seq.message
+        return {"rooms": len(rooms) - len(failed), **({"failed": failed} if failed else {})}
+
+    return Plan(affected=await hands.online(), effect=effect, detail={"rooms": len(rooms)})
+
+
+async def calm(hands: Hands, order: Order) -> Plan | Denied:
+    """Slow everywhere, no links and no new rooms are what lockdown 3 is; a house that is tenser already stays so."""
+    level = min(hands.world.standing.lockdown, SLOW_EVERYWHERE)
+    wanted: dict[Key, Value] = {("house", "calm"): True, ("house", "lockdown"): level}
+    return Plan(wanted, affected=await hands.online())
+
+
+async def lockdown(hands: Hands, order: Order) -> Plan | Denied:
+    return Plan({("house", "lockdown"): order.args.level}, affected=await hands.online())
+
+
+async def drain(hands: Hands, order: Order) -> Plan | Denied:
+    async def after(_mark: Mark) -> dict[str, Any] | Denied:
+        assert hands.world.gateway is not None
+        hands.world.gateway.drain()
+        return {}
+
+    return Plan(affected=await hands.online(), after=after, repeat=False)
+
+
+async def wipe(hands: Hands, order: Order) -> Plan | Denied:
+    records = await hands.rooms.records()
+    if isinstance(records, Denied):
+        return records
+
+    async def effect(mark: Mark) -> dict[str, Any] | Denied:
+        failed: dict[str, str] = {}
+        for room in records:
+            done = await _erase_all(hands, room, mark)
+            if isinstance(done, Denied):
+                failed[room] = done.message
+        return {"rooms": len(records) - len(failed), **({"failed": failed} if failed else {})}
+
+    return Plan(affected=await hands.online(), effect=effect, detail={"rooms": len(records)})
+
+
+async def _erase_all(hands: Hands, room: RoomName, mark: Mark) -> Any | Denied:
+    census = await hands.rooms.census(room)
+    if isinstance(census, Denied):
+        return census
+    return await erase(hands, room, census.head, mark.cid())
+
+
+async def erase(hands: Hands, room: RoomName, upto: int, cid: str) -> Any | Denied:
+    ref = await hands.rooms.reach(room)
+    if isinstance(ref, Denied):
+        return ref
+    return await told(ref, lambda reply: Erase(reply, upto, Cid(cid), HOUSE))
+
+
+PLANNERS: dict[str, Planner] = {
+    "house.announce": announce,
+    "house.calm": calm,
+    "house.lockdown": lockdown,
+    "house.drain": drain,
+    "house.wipe": wipe,
+}

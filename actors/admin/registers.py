@@ -1,0 +1,74 @@
+"""The house as registers that acts write and undos put back: (scope, field) -> a JSON value.
+
+    room:<name>         frozen slow_s closed capacity | title code zone official | pinned cleared deleted
+    message:<room>/<n>  hidden
+    member:<id>         role badge nickname erased | mute:<room> ban:<room>   (room "" = the whole house)
+    address:<address>   ban
+    house               lockdown calm
+    report:<id>         outcome
+
+Each family reads and writes its own; this module only finds the family."""
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from attrs import frozen
+
+from actors.admin.orders import Denied
+from actors.admin.undo import Change, Key, Value
+from actors.admin.world import Mark
+
+
+class Family(Protocol):
+    """Registers of one scope. `rest`: the scope without the family's own prefix."""
+
+    async def read(self, rest: str, names: tuple[str, ...]) -> dict[str, Value] | Denied: ...
+
+    async def write(self, rest: str, values: Mapping[str, Value], mark: Mark) -> int | Denied:
+        """The revision afterwards (0 where there is none). Writing twice under one mark is writing once."""
+        ...
+
+
+@frozen
+class Registers:
+    families: Mapping[str, Family]
+    """By the part of the scope before the colon."""
+
+    async def read(self, keys: Iterable[Key]) -> dict[Key, Value] | Denied:
+        found: dict[Key, Value] = {}
+        for scope, names in _by_scope(keys).items():
+            family, rest = self._family(scope)
+            values = await family.read(rest, names)
+            if isinstance(values, Denied):
+                return values
+            found |= {(scope, name): values[name] for name in names}
+        return found
+
+    async def write(self, values: Mapping[Key, Value], mark: Mark) -> int | Denied:
+        """In order; stops at the first that cannot be written."""
+        rev = 0
+        for scope, names in _by_scope(values).items():
+            family, rest = self._family(scope)
+            done = await family.write(rest, {name: values[scope, name] for name in names}, mark)
+            if isinstance(done, Denied):
+                return done
+            rev = max(rev, done)
+        return rev
+
+    async def changes(self, wanted: Mapping[Key, Value]) -> tuple[Change, ...] | Denied:
+        """What writing `wanted` would change, with what stands there now."""
+        now = await self.read(wanted)
+        if isinstance(now, Denied):
+            return now
+        return tuple(Change(*key, now[key], value) for key, value in wanted.items())
+
+    def _family(self, scope: str) -> tuple[Family, str]:
+        prefix, _, rest = scope.partition(":")
+        return self.families[prefix], rest
+
+
+def _by_scope(keys: Iterable[Key]) -> dict[str, tuple[str, ...]]:
+    grouped: dict[str, tuple[str, ...]] = {}
+    for scope, name in keys:
+        grouped[scope] = (*grouped.get(scope, ()), name)
+    return grouped

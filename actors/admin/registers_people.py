@@ -1,0 +1,154 @@
+"""Registers of members, addresses and the house: the standing, which rooms and doors read."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from attrs import define
+
+from actors.admin.orders import Denied
+from actors.admin.store import AdminStore
+from actors.admin.undo import Value
+from actors.admin.world import Mark, World, asked
+from actors.names import MemberId, Nickname, RoomName
+from actors.people.registry import VisitsOf
+from actors.people.standing import Kind, Sanction
+from actors.room.messages import RulesChanged
+
+Save = Callable[[], Awaitable[None]]
+"""Makes the standing durable."""
+
+
+@define
+class ReportRegisters:
+    """Of reports: who has dealt with them, and how."""
+
+    store: AdminStore
+
+    async def read(self, rest: str, names: tuple[str, ...]) -> dict[str, Value] | Denied:
+        report = await self.store.reports.get(int(rest)) if rest.isdecimal() else None
+        if report is None:
+            return Denied("not_found", "there is no such report")
+        return {"outcome": report.outcome}
+
+    async def write(self, rest: str, values: Mapping[str, Value], mark: Mark) -> int | Denied:
+        await self.store.reports.resolve(int(rest), values["outcome"], mark.operator, mark.at)
+        return 0
+
+
+def sanction_value(sanction: Sanction | None) -> Value:
+    """None: there is none."""
+    if sanction is None:
+        return None
+    return {"until": sanction.until, "reason": sanction.reason, "act": sanction.act}
+
+
+@define
+class MemberRegisters:
+    world: World
+    save: Save
+
+    async def read(self, rest: str, names: tuple[str, ...]) -> dict[str, Value] | Denied:
+        member, standing = MemberId(rest), self.world.standing
+        found: dict[str, Value] = {}
+        for name in names:
+            kind, colon, room = name.partition(":")
+            if colon:
+                found[name] = sanction_value(self._sanction(kind, member, room))
+            elif name == "nickname":
+                row = await self.world.log.roster(member)
+                if row is None:
+                    return Denied("not_found", "nobody of that id has ever been here")
+                found[name] = row.nickname
+            else:
+                found[name] = (standing.roles if name == "role" else standing.badges).get(member, "")
+        return found
+
+    async def write(self, rest: str, values: Mapping[str, Value], mark: Mark) -> int | Denied:
+        member, standing = MemberId(rest), self.world.standing
+        for name, value in values.items():
+            kind, colon, room = name.partition(":")
+            if colon:
+                put(self.world, Sanction(_kind(kind), member, None, RoomName(room) or None), value)
+            elif name == "nickname":
+                await self._rename(member, Nickname(value))
+            else:
+                table = standing.roles if name == "role" else standing.badges
+                table[member] = value
+                if not value:
+                    del table[member]
+        await self.save()
+        return 0
+
+    def _sanction(self, kind: str, member: MemberId, room: str) -> Sanction | None:
+        now = self.world.now()
+        for each in self.world.standing.sanctions():
+            if (each.kind, each.member, each.room or "") == (kind, member, room) and each.holds(now):
+                return each
+        return None
+
+    async def _rename(self, member: MemberId, nickname: Nickname) -> None:
+        """In the roster, and for the connections that are here: their next message carries it."""
+        self.world.log.seen(member, nickname)
+        visits = await asked(self.world.people, lambda asks: VisitsOf(member, asks))
+        for visit in () if isinstance(visits, Denied) else visits:
+            visit.nickname = nickname
+            for seat in visit.seats.values():
+                seat.nickname = nickname
+
+
+@define
+class AddressRegisters:
+    world: World
+    save: Save
+
+    async def read(self, rest: str, names: tuple[str, ...]) -> dict[str, Value] | Denied:
+        now = self.world.now()
+        standing = [each for each in self.world.standing.sanctions() if each.address == rest and each.holds(now)]
+        return {name: sanction_value(standing[0] if standing else None) for name in names}
+
+    async def write(self, rest: str, values: Mapping[str, Value], mark: Mark) -> int | Denied:
+        put(self.world, Sanction("ban", None, rest), values["ban"])
+        await self.save()
+        return 0
+
+
+@define
+class HouseRegisters:
+    world: World
+    save: Save
+    calm: bool = False
+
+    async def read(self, rest: str, names: tuple[str, ...]) -> dict[str, Value] | Denied:
+        values: dict[str, Value] = {"lockdown": self.world.standing.lockdown, "calm": self.calm}
+        return {name: values[name] for name in names}
+
+    async def write(self, rest: str, values: Mapping[str, Value], mark: Mark) -> int | Denied:
+        standing = self.world.standing
+        self.calm = values.get("calm", self.calm)
+        level = values.get("lockdown", standing.lockdown)
+        if level != standing.lockdown:
+            if level < standing.lockdown:
+                standing.lockdown_since = mark.at
+            standing.lockdown = level
+            standing.lockdown_reason = mark.reason if level < 5 else ""
+            rules_changed(self.world)
+        await self.save()
+        return 0
+
+
+def rules_changed(world: World) -> None:
+    """Everybody is told the rules as they hold now. A room that cannot hear it now tells them when it comes back."""
+    for ref in list(world.rooms.values()):
+        if not ref.closed:
+            ref.urge(RulesChanged())
+
+
+def put(world: World, bare: Sanction, value: Value) -> None:
+    world.standing.lift(lambda each: each.key == bare.key)
+    if value is not None:
+        world.standing.put(
+            Sanction(bare.kind, bare.member, bare.address, bare.room, value["until"], value["reason"], value["act"])
+        )
+
+
+def _kind(word: str) -> Kind:
+    return "mute" if word == "mute" else "ban"

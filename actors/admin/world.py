@@ -1,0 +1,130 @@
+"""What orders may touch: the addresses of the house, the standing, the record. Built once, by the house."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+import trio
+from attrs import define, frozen
+
+from actors.admin.orders import Denied, denied
+from actors.alerts.messages import AlertsMessage
+from actors.clock import Clock
+from actors.journal.log import RoomLog
+from actors.kernel import ActorGone, MailboxFull, Quarantined, Ref
+from actors.names import MemberId, RoomName
+from actors.people.outlet import Visit
+from actors.people.registry import PeopleMessage
+from actors.people.standing import Standing
+from actors.refusals import Refused
+from actors.room.directory import DirectoryMessage
+from actors.room.messages import RoomMessage
+from actors.stats.activity import Activity
+
+T = TypeVar("T")
+M = TypeVar("M")
+
+PATIENCE_S = 5.0
+"""For one answer of a room, of the directory, of a store. Then the order is answered `unavailable`."""
+
+
+class Answering(Generic[T]):
+    """A Reply whose answer can be waited for."""
+
+    def __init__(self) -> None:
+        self._settled = trio.Event()
+        self._value: T | Refused | None = None
+
+    def answer(self, value: T | Refused) -> None:
+        self._value = value
+        self._settled.set()
+
+    async def wait(self) -> T | Refused:
+        await self._settled.wait()
+        assert self._value is not None
+        return self._value
+
+
+async def told(ref: Ref[M], make: Callable[[Answering[Any]], M]) -> Any | Denied:
+    """An order on the control lane, and what it was answered."""
+    reply: Answering[Any] = Answering()
+    try:
+        with trio.fail_after(PATIENCE_S):
+            ref.urge(make(reply))
+            value = await reply.wait()
+    except (ActorGone, MailboxFull, trio.TooSlowError) as wrong:
+        return unreachable(wrong)
+    return denied(value) if isinstance(value, Refused) else value
+
+
+async def asked(ref: Ref[M], make: Callable[[Any], M]) -> Any | Denied:
+    """A question on the control lane."""
+    try:
+        with trio.fail_after(PATIENCE_S):
+            value: Any = await ref.ask(make, urgent=True)
+    except (ActorGone, MailboxFull, trio.TooSlowError) as wrong:
+        return unreachable(wrong)
+    return denied(value) if isinstance(value, Refused) else value
+
+
+def unreachable(wrong: Exception) -> Denied:
+    if isinstance(wrong, Quarantined):
+        return Denied("unavailable", str(wrong), round(wrong.retry_after_s * 1000))
+    said = "this took too long" if isinstance(wrong, trio.TooSlowError) else str(wrong)
+    return Denied("unavailable", said, 1_000)
+
+
+class Gateway(Protocol):
+    """What orders need of the sockets' side."""
+
+    def token_for(self, member: MemberId) -> str: ...
+
+    def addresses(self, member: MemberId) -> tuple[str, ...]:
+        """Of the connections of a member who is here now."""
+        ...
+
+    def look_at_the_door(self) -> int:
+        """Those inside whom the standing no longer lets in are put out. How many."""
+        ...
+
+    def behind(self, addresses: Iterable[str]) -> int:
+        """Members who are here now from these addresses."""
+        ...
+
+    def note(self, visits: Iterable[Visit], text: str) -> int:
+        """A note of the organisers to one member's connections. How many."""
+        ...
+
+    def drain(self) -> None: ...
+
+
+@define
+class World:
+    clock: Clock
+    event: str
+    log: RoomLog
+    rooms: Mapping[RoomName, Ref[RoomMessage]]
+    directory: Ref[DirectoryMessage]
+    people: Ref[PeopleMessage]
+    alerts: Ref[AlertsMessage] | None
+    standing: Standing
+    activity: Activity
+    board: Any
+    gateway: Gateway | None = None
+    second: frozenset[str] = frozenset()
+    """Commands for which a second person is demanded."""
+
+    def now(self) -> float:
+        return self.clock.now().wall
+
+
+@frozen
+class Mark:
+    """Under whose name registers are written. `act` makes the log's cids, so that a repeated write is one."""
+
+    act: str
+    operator: str
+    reason: str
+    at: float
+
+    def cid(self, n: int = 0) -> str:
+        return f"{self.act}.{n}"
