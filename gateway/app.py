@@ -93,7 +93,8 @@ class Health:
 
 
 class App:
-    """`alerts_only`: no chat journal, rooms cannot be joined. `routes`: further GETs on the same port (the page's assets). `events`: supervision, besides the log."""
+    """`alerts_only`: no chat journal, rooms cannot be joined. `routes`: further GETs on the same port (the page's
+    assets). `events`: supervision, besides the log."""
 
     def __init__(
         self,
