@@ -26,11 +26,11 @@ async def talk(hall_crowd: list[Phone], number: int) -> None:
             nursery.start_soon(say_until_heard, phone, f"word-{number}-{n}")
             await trio.sleep(0.001 if n % 10 == 9 else 0)
     restless = hall_crowd[0]
-    restless.react(1, "+", number % 2 == 0)
+    restless.react(2, "+", number % 2 == 0)
     restless.hall.house.refs[MAIN].tell(typing(restless))
     await restless.leave().wait()
     await trio.sleep(2)
-    while not isinstance(await restless.rejoin().wait(), Joined):
+    while not isinstance(await restless.rejoin().wait(), Joined):  # noqa: ASYNC110
         await trio.sleep(0.2)
     await trio.sleep(2)
 
