@@ -35,7 +35,7 @@ ROOMS = 256
 ZONES = 64
 LONGEST_S = 7 * 86_400.0
 SPREAD_MS = 600_000
-_UNWANTED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
+_UNWANTED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069\ufffe\uffff]")
 """Control characters but the line feed, halves of characters, and what turns the direction of a line."""
 
 

@@ -1,5 +1,6 @@
-"""The ledger against a model that counts anew at every look. After every step: each target is in exactly one state,
-their sum is what was targeted, for the whole and for each room; no state ever falls; every list of names is the count."""
+"""The ledger against a model that counts anew at every look. After every step each target is in exactly one state, and
+their sum is what was targeted, for the whole and for each room; no state ever falls; every list of names is as long as
+its count."""
 
 from hypothesis import settings
 from hypothesis import strategies as st
