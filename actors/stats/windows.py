@@ -1,7 +1,7 @@
 """Counters sampled once a second, and what they grew by within the last second, minute, quarter of an hour and day.
 
 Pure. A window keeps marks at steps of its own, so a day costs 290 of them, not 86,400; it then reaches back to the
-newest mark that is old enough, one step more than its span at most, and rates are by the time that has really passed."""
+newest mark that is old enough, one step more than its span at most, and rates are by the time that really passed."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
