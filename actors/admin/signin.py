@@ -21,7 +21,7 @@ from actors.admin.store import AdminStore, StoreFailed
 T = TypeVar("T")
 HASHED_AT_ONCE = 2
 WAITING_MOST = 16
-"""Sign-ins that wait for their turn; some two seconds' worth. Then `busy`."""
+"""Passwords under way, those that wait for a thread included; some two seconds' worth. Then `busy`."""
 FAILURES = 5
 WINDOW_S = 15 * 60.0
 FIRST_DELAY_S = 1.0
@@ -31,7 +31,7 @@ SETUP_S = 15 * 60.0
 REFRESH_S = 1.0
 WRONG = "this name and password do not belong together"
 INSECURE = "passwords do not travel over plain HTTP: use https, or the machine itself"
-_NOBODY = "$argon2id$v=19$m=65536,t=3,p=1$c29tZXNvbWVzb21lc2E$c1K8QdSO1zBmYdUQyRBLYMkYeyrd4bGqLnDH9hXcGH0"
+_NOBODY = "$argon2id$v=19$m=65536,t=3,p=1$c29tZXNvbWVzb21lc29tZQ$c1K8QdSO1zBmYdUQyRBLYMkYeyrd4bGqLnDH9hXcGH0"
 """What the password of a name that nobody has is compared with: nothing fits."""
 
 
@@ -116,7 +116,7 @@ class SignIn:
         self._notice = notice
         self._lockouts = Lockouts()
         self._threads = trio.CapacityLimiter(HASHED_AT_ONCE)
-        self._hashing = 0
+        self._under_way = 0
         self._code: bytes | None = None
         self._code_until = 0.0
         self._living: dict[str, Role] = {}
@@ -138,14 +138,17 @@ class SignIn:
         if wait_s:
             self._notice(name, address, "sign-in refused: too many failures")
             return Denied("rate", "too many failures: wait", _ms(wait_s))
-        if self._hashing >= WAITING_MOST:
+        if self._under_way >= WAITING_MOST:
             self._lockouts.undecided(name, address)
             return Denied("busy", "too many sign in at once", 1_000)
+        self._under_way += 1
         try:
             return await self._checked(name, password, address)
         except StoreFailed as wrong:
             self._lockouts.undecided(name, address)
             return _unavailable(wrong)
+        finally:
+            self._under_way -= 1
 
     async def token(self, secret: str, address: str, *, secure: bool) -> Signed | Denied:
         """A session's token, or a program's."""
@@ -271,11 +274,7 @@ class SignIn:
     async def _in_thread(self, call: Callable[[str, str], T], first: str, second: str) -> T:
         """Two at a time: each takes 64 MiB. Who goes away leaves the thread to its end, and does not make a place for
         another before it."""
-        self._hashing += 1
-        try:
-            return await trio.to_thread.run_sync(call, first, second, limiter=self._threads)
-        finally:
-            self._hashing -= 1
+        return await trio.to_thread.run_sync(call, first, second, limiter=self._threads)
 
 
 def _signed(session: Session, issued: Issued) -> Signed:

@@ -24,7 +24,9 @@ async def write(folder: Path, rows: int = ROWS, copied_at: int = COPIED_AT) -> N
     async with await AdminStore.open(folder / "admin.db") as store:
         for n in range(1, rows + 1):
             command = random.choice(["room.freeze", "member.mute", "alert.raise"])
-            await store.audit.append("ana", "10.0.0.1", command, {"room": f"r{n}"}, f"why {n}", "ok", f"act_{n}", 1e9 + n)
+            await store.audit.append(
+                "ana", "10.0.0.1", command, {"room": f"r{n}"}, f"why {n}", "ok", f"act_{n}", 1e9 + n
+            )
             if n == copied_at:
                 await store.audit.copy_head()
                 heads = (folder / "admin.heads").read_bytes()
@@ -58,7 +60,9 @@ def flip_text(db: sqlite3.Connection, dice: random.Random) -> None:
 
 def change_type(db: sqlite3.Connection, dice: random.Random) -> None:
     row, column = dice.randint(1, ROWS), dice.choice([*TEXTS, "at", "mac"])
-    value = dice.choice([b"x", b"\xff\xfe", "", "\0"]) if column not in ("at", "mac") else dice.choice(["x", b"", 9e999])
+    value = (
+        dice.choice([b"x", b"\xff\xfe", "", "\0"]) if column not in ("at", "mac") else dice.choice(["x", b"", 9e999])
+    )
     db.execute(f"UPDATE audit SET {column} = ? WHERE id = ?", (value, row))
 
 
