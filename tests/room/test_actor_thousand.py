@@ -19,7 +19,7 @@ POINTS = sorted({point for point, _ in WHILE_TALKING} - NOT_HERE)
 
 
 async def talk(hall_crowd: list[Phone], number: int) -> None:
-    """Forty people write, one reacts, one types, one leaves and comes again."""
+    """Forty people write, one reacts, one types, one leaves and comes again, one joins anew."""
     async with trio.open_nursery() as nursery:
         for n in range(40):
             phone = hall_crowd[(n * 23 + number) % CROWD]
@@ -30,8 +30,9 @@ async def talk(hall_crowd: list[Phone], number: int) -> None:
     restless.hall.house.refs[MAIN].tell(typing(restless))
     await restless.leave().wait()
     await trio.sleep(2)
-    while not isinstance(await restless.rejoin().wait(), Joined):  # noqa: ASYNC110
-        await trio.sleep(0.2)
+    for phone in (restless, hall_crowd[1]):
+        while not isinstance(await phone.rejoin().wait(), Joined):  # noqa: ASYNC110
+            await trio.sleep(0.2)
     await trio.sleep(2)
 
 
