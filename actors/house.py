@@ -1,10 +1,12 @@
 """The supervision tree: what stands on what. Started top to bottom, stopped bottom to top, a deadline for each storey.
 
+    stats        losing it loses a window of numbers, nothing else
     journal      above the rooms, because they owe it their words
     people       before the rooms, because it re-admits their members
     alerts       before the rooms, because it does without them
     rooms        one child a room, each with its own budget
     directory    makes and finds rooms
+    admin        carries out orders
 
 The gateway stands on all of them, and is started and stopped by gateway/app.py."""
 
@@ -18,6 +20,7 @@ from typing import Never
 import trio
 from attrs import define, field, frozen
 
+from actors.admin.actor import AdminMessage
 from actors.alerts.actor import Alerts, AlertTools
 from actors.alerts.board import AlertBoard
 from actors.alerts.messages import AlertsMessage
@@ -28,12 +31,18 @@ from actors.journal.writer import WriterOnLoop
 from actors.kernel import Budget, Child, ChildCrashed, ChildRestarted, Ref, SupervisionEvent, Supervisor
 from actors.names import RoomName, skeleton, with_suffix
 from actors.people.registry import People, PeopleMessage, Seated, SeatsIn
-from actors.room.directory import Directory, DirectoryMessage, RoomRules
+from actors.people.standing import Standing
+from actors.room.directory import Directory, DirectoryMessage, Listing, RoomRules
 from actors.room.messages import RoomMessage
 from actors.room.pages import Pages
 from actors.room.presence import Presence
 from actors.room.tools import RoomTools
 from actors.room.voice import Voice
+from actors.stats.actor import Stats
+from actors.stats.board import Board
+from actors.stats.chronicle import Chronicle
+from actors.stats.feed import Feed
+from actors.stats.sources import Outside, Sources
 from actors.tally import RoomTally, Tally
 
 PEOPLE_MAILBOX = 16_384
@@ -51,6 +60,7 @@ class Deadlines:
     alerts_s: float = 2.0
     rooms_s: float = 6.0
     directory_s: float = 1.0
+    admin_s: float = 1.5
 
 
 @define
@@ -79,31 +89,50 @@ class House:
     zones: dict[RoomName, str] = field(factory=dict)
     """Of each room that is in one."""
 
+    standing: Standing = field(factory=Standing, kw_only=True)
+    """Read by rooms and doors, written by the admin alone."""
+
     tally: Tally = field(init=False, factory=Tally)
     room_tallies: dict[RoomName, RoomTally] = field(init=False, factory=dict)
     refs: dict[RoomName, Ref[RoomMessage]] = field(init=False, factory=dict)
     """The rooms that are up. To be read, not written."""
     room_restarts: int = field(init=False, default=0)
+    outside: Outside = field(init=False, factory=Outside)
+    """What the stats cannot count by themselves; set by who wires the house."""
+    board: Board = field(init=False)
+    feed: Feed = field(init=False)
+    chronicle: Chronicle = field(init=False)
+    admin: "Callable[[House], Child[AdminMessage]] | None" = field(default=None, kw_only=True)
+    """Makes the admin actor once everything under it stands; None: nobody gives orders."""
     floors: Supervisor = field(init=False)
     rooms: Supervisor = field(init=False)
     people: Ref[PeopleMessage] = field(init=False)
     alerts: Ref[AlertsMessage] = field(init=False)
     directory: Ref[DirectoryMessage] = field(init=False)
+    orders: Ref[AdminMessage] = field(init=False)
 
     _fault: Exception | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
+        def wall() -> float:
+            return self.clock.now().wall
+
+        self.board = Board(self.room_tallies, wall)
+        self.feed = Feed(wall)
+        self.chronicle = Chronicle(self.feed, wall)
         self.floors = Supervisor(events=self._floor_event)
         self.rooms = Supervisor(events=self._room_event)
 
     def _floor_event(self, event: SupervisionEvent) -> None:
         if isinstance(event, ChildCrashed) and self._fault is None:
             self._fault = event.cause
+        self.chronicle.supervised(event)
         self.events(event)
 
     def _room_event(self, event: SupervisionEvent) -> None:
         if isinstance(event, ChildRestarted):
             self.room_restarts += 1
+        self.chronicle.supervised(event)
         self.events(event)
 
     @asynccontextmanager
@@ -129,6 +158,17 @@ class House:
             raise self._fault or failure from None
 
     def _furnish(self) -> None:
+        sources = Sources(
+            self.tally,
+            self.room_tallies,
+            self.refs,
+            self.chronicle,
+            self._listing,
+            self.outside,
+            lambda: {"people": self.people, "directory": self.directory},
+        )
+        began = self.clock.now().mono
+        self.floors.start(Child("stats", lambda: Stats(sources, self.board, self.feed, self.clock, began)))
         if self.journal is not None:
             self.floors.start(self.journal)
         build_people = partial(
@@ -149,11 +189,18 @@ class House:
             seated=self._seated,
             tail=self.tail,
             keep_s=self.keep_s,
+            standing=self.standing,
         )
         build_directory = partial(
             Directory, self.rooms, tools, self.rules, budget=self.budget, below=self.below, refs=self.refs
         )
         self.directory = self.floors.start(Child("directory", build_directory, capacity=DIRECTORY_MAILBOX))
+
+        if self.admin is not None:
+            self.orders = self.floors.start(self.admin(self))
+
+    async def _listing(self) -> tuple[RoomRecord, ...]:
+        return await self.directory.ask(Listing, urgent=True)
 
     def _presence(self) -> Presence:
         return Presence(f"{self.below(1 << 32):08x}", skeleton, with_suffix)
@@ -164,6 +211,8 @@ class House:
     async def _leave(self) -> None:
         """From the top down. A storey that overstays its deadline is cut; the ones below still get theirs."""
         deadlines = self.deadlines
+        with trio.move_on_after(deadlines.admin_s):
+            await self.floors.stop_and_wait("admin")
         with trio.move_on_after(deadlines.directory_s):
             await self.floors.stop_and_wait("directory")
         with trio.move_on_after(deadlines.rooms_s):

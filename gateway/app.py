@@ -21,6 +21,8 @@ from actors.kernel import Child, ChildStopped, SupervisionEvent
 from actors.names import make_member_id
 from actors.room.directory import Listing
 from gateway import plan, voice
+from gateway.admin.ops import Ops, opened
+from gateway.admin.reach import Reach, stop_this_process
 from gateway.alerts import WireAlerts
 from gateway.auth import MemberTokens, load_or_create_keys
 from gateway.closed_chat import ClosedDesk, closed
@@ -41,6 +43,7 @@ from gateway.wire.contract import Wire
 from gateway.wire.portable import Portable
 
 SUBPROTOCOL = "bandstand.v1"
+ADMIN_SUBPROTOCOL = "bandstand.admin.v1"
 REPLAY_PAGE = 200
 DRAIN_SPREAD_MS = 5_000
 """Clients are told to come back over this time, or 1 ms each if they are more."""
@@ -65,6 +68,8 @@ class Serving:
     house: House
     desk: Desk
     listener: Listener
+    setup: str | None
+    """The one-time code for the first operator; None: there is one."""
 
 
 @define
@@ -103,10 +108,12 @@ class App:
         routes: Mapping[str, Route] | None = None,
         events: Callable[[SupervisionEvent], None] = lambda event: None,
         alerts_only: bool = False,
+        stop: Callable[[], None] = stop_this_process,
     ) -> None:
         self._settings = settings
         self._events = events
         self._alerts_only = alerts_only
+        self._stop = stop
         self._clock = SystemClock()
         self._wheel = Wheel()
         self._pulse = Pulse()
@@ -130,11 +137,37 @@ class App:
         settings.journal.path.parent.mkdir(parents=True, exist_ok=True)
         tokens = MemberTokens(load_or_create_keys(settings.key_path, self._clock.now().wall), settings.auth.token_keep)
         desk = ClosedDesk(self._clock) if self._alerts_only else Desk(self._clock, self._health.alarm)
+        house = self._house(desk)
+        reach = Reach(self._stop)
+        async with (
+            opened(settings, house, reach) as ops,
+            house.open() as recovered,
+            trio.open_nursery() as nursery,
+        ):
+            self._standing = True
+            nursery.start_soon(self._wheel.turn)
+            nursery.start_soon(self._pulse.beat)
+            reach.reception = reception = self._reception(house, tokens, nursery, ops)
+            listener = self._listener(reception, ops)
+            self._name_figures(house, desk, listener)
+            await nursery.start(listener.run)
+            listing = await house.directory.ask(Listing)
+            addresses = await listener.listen(settings.host, settings.port, tls)
+            code = await ops.sign_in.offer_setup()
+            try:
+                yield Serving(tuple(addresses), tuple(recovered), listing, house, desk, listener, code)
+            finally:
+                with trio.CancelScope(shield=True):
+                    await self._drain(reception, desk, listener, ops)
+                nursery.cancel_scope.cancel()
+
+    def _house(self, desk: Desk) -> House:
+        settings = self._settings
         setup, rules = plan.journal_setup(settings), plan.room_rules(settings)
         path = plan.alerts_path(settings)
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-        house = House(
+        return House(
             log=desk,
             journal=None if self._alerts_only else Child("journal", lambda: Journal(desk, setup)),
             voice=voice.WireVoice(),
@@ -149,22 +182,6 @@ class App:
             clock=self._clock,
             events=self._supervised,
         )
-        async with house.open() as recovered, trio.open_nursery() as nursery:
-            self._standing = True
-            nursery.start_soon(self._wheel.turn)
-            nursery.start_soon(self._pulse.beat)
-            reception = self._reception(house, tokens, nursery)
-            listener = self._listener(reception)
-            self._name_figures(house, desk, listener)
-            await nursery.start(listener.run)
-            listing = await house.directory.ask(Listing)
-            addresses = await listener.listen(settings.host, settings.port, tls)
-            try:
-                yield Serving(tuple(addresses), tuple(recovered), listing, house, desk, listener)
-            finally:
-                with trio.CancelScope(shield=True):
-                    await self._drain(reception, desk, listener)
-                nursery.cancel_scope.cancel()
 
     def _supervised(self, event: SupervisionEvent) -> None:
         cause = getattr(event, "cause", None) or getattr(event, "error", None)
@@ -177,7 +194,7 @@ class App:
 
     # -- wiring --------------------------------------------------------------------------------------------------------
 
-    def _reception(self, house: House, tokens: MemberTokens, nursery: trio.Nursery) -> Reception:
+    def _reception(self, house: House, tokens: MemberTokens, nursery: trio.Nursery, ops: Ops) -> Reception:
         settings, limits = self._settings, plan.session_limits(self._settings)
         decode = client_decoder(limits.text_code_points, limits.frame_bytes)
         times = plan.times(settings)
@@ -206,9 +223,10 @@ class App:
             issue_token=lambda member: Token(tokens.issue(member, wall())),
             wall=wall,
             spread=lambda: dice.uniform(-1, 1),
+            reported=ops.reported,
         )
 
-    def _listener(self, reception: Reception) -> Listener:
+    def _listener(self, reception: Reception, ops: Ops) -> Listener:
         settings = self._settings
 
         def attach(wire: Wire) -> Connection:
@@ -217,7 +235,10 @@ class App:
         portable = Portable(bye=voice.bye, limits=plan.wire_limits(settings))
         return Listener(
             serve=portable.serve,
-            doors={"/ws": Door(SUBPROTOCOL, attach, plan.origins(settings))},
+            doors={
+                "/ws": Door(SUBPROTOCOL, attach, plan.origins(settings)),
+                "/admin/ws": Door(ADMIN_SUBPROTOCOL, ops.open_door(reception), plan.admin_origins(settings)),
+            },
             routes=self._routes,
             allowed_hosts=plan.hosts(settings),
             trusted_proxies=plan.proxies(settings),
@@ -231,7 +252,7 @@ class App:
 
     # -- the end -------------------------------------------------------------------------------------------------------
 
-    async def _drain(self, reception: Reception, desk: Desk, listener: Listener) -> None:
+    async def _drain(self, reception: Reception, desk: Desk, listener: Listener, ops: Ops) -> None:
         """The house's own deadlines come after this; together they stay within drain_s."""
         self._health.trouble["draining"] = "the server is stopping"
         listener.stop_accepting()
@@ -240,7 +261,8 @@ class App:
             await self._hear_out(visits, desk)
             for visit, retry_after_ms in zip(visits, _spread(len(visits)), strict=True):
                 visit.part(CloseCode.DRAINING, retry_after_ms)
-            while reception.inside:  # noqa: ASYNC110 - once in a life
+            operators = ops.part_all(CloseCode.DRAINING)
+            while reception.inside or operators:  # noqa: ASYNC110 - once in a life
                 await trio.sleep(0.01)
             with trio.move_on_after(DOOR_SECONDS):
                 await listener.emptied()

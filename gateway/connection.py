@@ -129,6 +129,10 @@ class Connection(Errands):
             self._tell(self._reception.house.people, Departed(self))
             self._tell(self._reception.house.alerts, Gone(self.member))
 
+    @property
+    def remote(self) -> str:
+        return self._wire.remote
+
     # -- Visit ---------------------------------------------------------------------------------------------------------
 
     def fall_silent(self) -> None:
@@ -183,6 +187,12 @@ class Connection(Errands):
         self._wire.resume()
 
     def _entered(self, entering: Entering, nickname: Nickname) -> None:
+        standing, arrival = self._reception.house.standing, self._wire.arrival
+        refused = standing.may_come_in(entering.member, arrival.remote, self._reception.wall())
+        if refused is not None:
+            self._say(voice.error(entering.re, refused))
+            self.part(CloseCode.BANNED)
+            return
         self._session.entered(nickname)
         self.member, self.nickname = entering.member, nickname
         self._wire.arrival.authenticated()

@@ -14,7 +14,7 @@ from actors.room.directory import Listed, RoomRules
 from gateway.admission import ListenerLimits
 from gateway.budgets import SessionLimits
 from gateway.connection import Times
-from gateway.http import HeadLimits, Network
+from gateway.http import HeadLimits, Network, is_loopback
 from gateway.settings import RoomPolicySettings, Settings
 from gateway.wire.limits import WireLimits
 
@@ -67,6 +67,24 @@ def alerts_path(settings: Settings) -> Path | None:
     if settings.alerts.path is None and settings.journal.durability == "memory":
         return None
     return settings.alerts.path or settings.journal.path.with_name("alerts.db")
+
+
+def admin_path(settings: Settings) -> Path | None:
+    """None: in memory, as the journal is."""
+    if settings.admin.path is None and settings.journal.durability == "memory":
+        return None
+    return settings.admin_path
+
+
+def admin_origins(settings: Settings) -> frozenset[str]:
+    return frozenset(origin.lower().rstrip("/") for origin in settings.admin.origins)
+
+
+def is_secure(settings: Settings, address: str) -> bool:
+    """Whether an operator's password may travel over a connection from `address`: encrypted here or by our proxy, or
+    not leaving the machine, or allowed all the same."""
+    proxied = bool(settings.trusted_proxies) and settings.public_url.startswith("https://")
+    return settings.wire.tls_cert is not None or proxied or settings.admin.insecure_ops or is_loopback(address)
 
 
 def session_limits(settings: Settings) -> SessionLimits:

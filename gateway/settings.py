@@ -86,6 +86,12 @@ def _origins(origins: tuple[str, ...]) -> str | None:
     return next((f"has {wrong}" for origin in origins if (wrong := _url_problem(origin))), None)
 
 
+def _grave(commands: tuple[str, ...]) -> str | None:
+    known = ("alert.import", "alert.raise", "house.drain", "house.lockdown", "house.wipe", "room.evacuate")
+    wrong = next((name for name in commands if name not in known), None)
+    return None if wrong is None else f"has {wrong!r}: only {', '.join(known)} can wait for a second person"
+
+
 def _public_url(url: str) -> str | None:
     return _url_problem(url) if url else None
 
@@ -229,6 +235,14 @@ class Admin:
         False, "operators may sign in over plain HTTP from other machines", flag="--insecure-ops"
     )
     keep_activity: float = seconds(30 * 86400.0, "age at which events of the feed are removed", at_least(3600))
+    origins: tuple[str, ...] = setting(
+        (), "other web origins whose pages may open the operators' channel", check=_origins
+    )
+    second_person: tuple[str, ...] = setting(
+        ("house.lockdown", "house.wipe"),
+        "grave orders that wait for another operator (lockdown only at level 1); house.wipe always does",
+        check=_grave,
+    )
 
 
 @frozen

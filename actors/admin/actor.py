@@ -5,6 +5,7 @@ Questions never come here (actors/admin/reads.py), so no look waits behind an ac
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 import trio
@@ -14,8 +15,10 @@ from actors.admin.deeds import Deed, Phase
 from actors.admin.executor import Executor, load
 from actors.admin.executor_house import erase
 from actors.admin.orders import Answer, Denied, Order
+from actors.admin.store import StoreFailed
 from actors.admin.undo import from_row
 from actors.admin.world import Mark
+from actors.journal.log import LogFailed
 from actors.kernel import Actor, DeadReason, Inbox
 from actors.names import MemberId, RoomName
 
@@ -37,6 +40,9 @@ class Carry:
 
     reply: OrderReply = field(eq=False)
     order: Order
+
+    def refuse(self, code: str, message: str, retry_after_ms: int) -> None:
+        self.reply.answer(Denied(code, message, retry_after_ms))
 
     def undelivered(self, reason: DeadReason, retry_after_s: float) -> None:
         self.reply.answer(stumbled(reason is DeadReason.CRASHED, retry_after_s))
@@ -70,7 +76,8 @@ class Admin(Actor[AdminMessage]):
 
     async def started(self) -> None:
         deeds = await self._executor.deeds.unfinished()
-        load(self._executor.layers, deeds)
+        await self._executor.hands.rooms.look_at_zones()
+        load(self._executor, deeds)
         for deed in deeds:
             if deed.phase is Phase.OPEN:
                 self._note_due(deed)
@@ -108,8 +115,7 @@ class Admin(Actor[AdminMessage]):
         while True:
             if self._waiting:
                 self._current = self._waiting.popleft()
-                answer = await self._executor.carry_out(self._current.order)
-                self._current.reply.answer(answer)
+                self._current.reply.answer(await self._carried_out(self._current.order))
                 self._current = None
                 continue
             self._news = trio.Event()
@@ -117,7 +123,16 @@ class Admin(Actor[AdminMessage]):
             now = self._executor.hands.world.now()
             with trio.move_on_after(LOOK_S if next_s is None else min(LOOK_S, max(0.0, next_s - now))):
                 await self._news.wait()
-            await self._do_due()
+            with suppress(StoreFailed, LogFailed):  # what is due stays due
+                await self._do_due()
+
+    async def _carried_out(self, order: Order) -> Answer:
+        try:
+            return await self._executor.carry_out(order)
+        except StoreFailed as wrong:
+            return Denied("unavailable", str(wrong), round(wrong.retry_after_s * 1000))
+        except LogFailed as failure:
+            return Denied("unavailable", str(failure), failure.retry_after_ms)
 
     def _note_due(self, deed: Deed) -> None:
         times = [when for when in (deed.lift_at, deed.undo_until) if when is not None]

@@ -176,7 +176,7 @@ class Act:
 
 @frozen
 class ActList:
-    before: float | None = None
+    before: int | None = None
     operator: str = text(64, "")
     limit: int = number(1, 200, PAGE)
 

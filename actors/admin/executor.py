@@ -328,8 +328,11 @@ def _shown(change: Change) -> dict[str, Any]:
     return {"what": [change.scope, change.name], "before": change.before, "after": change.after}
 
 
-def load(layers: Layers, deeds: "list[Deed]") -> None:
+def load(executor: Executor, deeds: list[Deed]) -> None:
     """After a start: the acts that can still be undone, in the order in which they were done."""
     for deed in deeds:
         if deed.phase is Phase.OPEN:
-            layers.lay(deed.act, from_row(deed.changes))
+            changes = from_row(deed.changes)
+            executor.layers.lay(deed.act, changes)
+            for change in changes:
+                executor.hands.registers.recall(change.key, change.after)

@@ -76,6 +76,7 @@ async def create(hands: Hands, order: Order) -> Plan | Denied:
             done = await hands.rooms.set_policy(args.room, {"max_members": args.capacity}, mark)
             if isinstance(done, Denied):
                 return done
+        await hands.rooms.look_at_zones()
         hands.world.activity.note("room", f"room {args.room} made", room=args.room, operator=order.by.operator)
         return {"room": made.name, "code": made.code, "title": made.title, "undo_with": "room.delete"}
 

@@ -28,6 +28,10 @@ class Family(Protocol):
         """The revision afterwards (0 where there is none). Writing twice under one mark is writing once."""
         ...
 
+    def recall(self, rest: str, name: str, value: Value) -> None:
+        """After a start: this is what the acts have left there. For registers that only acts know."""
+        return
+
 
 @frozen
 class Registers:
@@ -61,6 +65,10 @@ class Registers:
         if isinstance(now, Denied):
             return now
         return tuple(Change(*key, now[key], value) for key, value in wanted.items())
+
+    def recall(self, key: Key, value: Value) -> None:
+        family, rest = self._family(key[0])
+        family.recall(rest, key[1], value)
 
     def _family(self, scope: str) -> tuple[Family, str]:
         prefix, _, rest = scope.partition(":")

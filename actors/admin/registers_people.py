@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from attrs import define
 
 from actors.admin.orders import Denied
+from actors.admin.registers import Family
 from actors.admin.store import AdminStore
 from actors.admin.undo import Value
 from actors.admin.world import Mark, World, asked
@@ -18,7 +19,7 @@ Save = Callable[[], Awaitable[None]]
 
 
 @define
-class ReportRegisters:
+class ReportRegisters(Family):
     """Of reports: who has dealt with them, and how."""
 
     store: AdminStore
@@ -42,7 +43,7 @@ def sanction_value(sanction: Sanction | None) -> Value:
 
 
 @define
-class MemberRegisters:
+class MemberRegisters(Family):
     world: World
     save: Save
 
@@ -96,7 +97,7 @@ class MemberRegisters:
 
 
 @define
-class AddressRegisters:
+class AddressRegisters(Family):
     world: World
     save: Save
 
@@ -112,7 +113,7 @@ class AddressRegisters:
 
 
 @define
-class HouseRegisters:
+class HouseRegisters(Family):
     world: World
     save: Save
     calm: bool = False
@@ -133,6 +134,10 @@ class HouseRegisters:
             rules_changed(self.world)
         await self.save()
         return 0
+
+    def recall(self, rest: str, name: str, value: Value) -> None:
+        if name == "calm":
+            self.calm = value
 
 
 def rules_changed(world: World) -> None:

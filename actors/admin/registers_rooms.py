@@ -6,6 +6,7 @@ from typing import Any
 from attrs import define, evolve, field
 
 from actors.admin.orders import Denied
+from actors.admin.registers import Family
 from actors.admin.undo import Value
 from actors.admin.world import Mark, World, asked, told
 from actors.events import Cleared, Hidden, Message, Moderation, Pinned, Policy, Restored, Tombstone, Uncleared
@@ -49,6 +50,13 @@ class RoomHand:
             return found
         return found.get(room) or Denied("unknown_room", f"there is no room {room}")
 
+    async def look_at_zones(self) -> None:
+        """Alerts to a zone go by this table."""
+        records = await self.records()
+        if not isinstance(records, Denied):
+            self.world.zones.clear()
+            self.world.zones.update({name: each.zone for name, each in records.items() if each.zone})
+
     async def moderate(self, room: RoomName, body: Moderation, cid: str) -> int | Denied:
         """The entry's seq."""
         ref = await self.reach(room)
@@ -71,7 +79,7 @@ class RoomHand:
 
 
 @define
-class RoomRegisters:
+class RoomRegisters(Family):
     hand: RoomHand
     cleared: dict[RoomName, int] = field(factory=dict)
     """Only acts clear rooms, so the acts know: the admin fills this from them when it starts."""
@@ -99,6 +107,7 @@ class RoomRegisters:
             done = await told(self.hand.world.directory, lambda reply: self._update(reply, room, record))
             if isinstance(done, Denied):
                 return done
+            await self.hand.look_at_zones()
         policy = {kept: values[name] for name, kept in POLICY.items() if name in values}
         if policy:
             set_ = await self.hand.set_policy(room, policy, mark)
@@ -112,6 +121,10 @@ class RoomRegisters:
                     return seq
                 rev = max(rev, seq)
         return rev
+
+    def recall(self, rest: str, name: str, value: Value) -> None:
+        if name == "cleared":
+            self.cleared[RoomName(rest)] = value
 
     @staticmethod
     def _update(reply: Any, room: RoomName, record: Mapping[str, Value]) -> UpdateRoom:
@@ -134,7 +147,7 @@ class RoomRegisters:
 
 
 @define
-class MessageRegisters:
+class MessageRegisters(Family):
     hand: RoomHand
 
     async def read(self, rest: str, names: tuple[str, ...]) -> dict[str, Value] | Denied:

@@ -51,6 +51,15 @@ class ActivityTable:
         cells = (*(value for _, value in tests), limit)
         return await self._store.run(lambda db: tuple(_event(row) for row in db.execute(text, cells)))
 
+    async def after(
+        self, n: int, limit: int, room: str = "", since: float = 0.0, until: float = 1e12
+    ) -> tuple[Event, ...]:
+        """Oldest first, those with a higher `n`; what happened between the two moments, but for the minutes' counts."""
+        where = "n > ?1 AND at >= ?2 AND at < ?3 AND kind != 'minute' AND (?4 = '' OR room = ?4)"
+        text = f"{EVENTS} WHERE {where} ORDER BY n LIMIT ?5"
+        cells = (n, since, until, room, limit)
+        return await self._store.run(lambda db: tuple(_event(row) for row in db.execute(text, cells)))
+
     async def last(self, count: int = 1_000) -> tuple[Event, ...]:
         """The newest, oldest first: for `Feed.restore`."""
         return tuple(reversed(await self.page(limit=count)))

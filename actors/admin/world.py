@@ -19,6 +19,7 @@ from actors.refusals import Refused
 from actors.room.directory import DirectoryMessage
 from actors.room.messages import RoomMessage
 from actors.stats.activity import Activity
+from actors.stats.board import Board
 
 T = TypeVar("T")
 M = TypeVar("M")
@@ -108,7 +109,9 @@ class World:
     alerts: Ref[AlertsMessage] | None
     standing: Standing
     activity: Activity
-    board: Any
+    board: Board
+    zones: dict[RoomName, str]
+    """Of each room that is in one; what the alerts go by."""
     gateway: Gateway | None = None
     second: frozenset[str] = frozenset()
     """Commands for which a second person is demanded."""

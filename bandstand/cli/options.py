@@ -23,6 +23,7 @@ DEMO: Mapping[str, object] = {
     "host": "0.0.0.0",  # noqa: S104 - the phones are to reach it
     "event": "North Fields",
     "rooms.listed": ("blue-stage", "main-stage", "lost-and-found"),
+    "admin.insecure_ops": True,
 }
 """What --demo changes; the file, the environment and the flags still win."""
 

@@ -12,6 +12,7 @@ import click
 import structlog
 import trio
 
+from actors.admin.store import AdminKeyError, AdminUnusable, StoreFailed
 from actors.alerts.store import AlertsUnusable
 from actors.journal.log import JournalUnusable, LogFailed
 from bandstand.cli.context import Cli, pass_cli
@@ -40,7 +41,9 @@ def command(cli: Cli, loaded: Loaded, demo: bool, open_page: bool, check: bool, 
     speak(cli)
     try:
         trio.run(run, cli, loaded.settings, demo, open_page, alerts_only)
-    except* (AlertsUnusable, JournalUnusable, KeyFileError, LogFailed) as wrong:
+    except* (
+        AdminKeyError, AdminUnusable, AlertsUnusable, JournalUnusable, KeyFileError, LogFailed, StoreFailed,
+    ) as wrong:  # fmt: skip
         raise Failed(str(first(wrong))) from wrong
     except* OSError as wrong:
         raise Failed(in_the_way(loaded.settings, first(wrong))) from wrong
@@ -131,6 +134,10 @@ def announce(cli: Cli, settings: Settings, serving: Serving, took_s: float) -> N
     )
     codes = "  ".join(f"{record.name} ({record.code})" for record in serving.rooms[:6])
     cli.note(f"  attendees  {url}/        rooms: {codes}")
+    if serving.setup is not None:
+        cli.note(f"  operators  {url}/ops     first sign-in (once, 15 min): {url}/ops/setup#{serving.setup}")
+    else:
+        cli.note(f"  operators  {url}/ops")
     cli.note("  metrics    /metrics   health /healthz /readyz")
     if sys.stderr.isatty() and cli.verbosity >= 0:
         cli.note(terminal_qr(url + "/"))

@@ -9,9 +9,9 @@ from attrs import define, evolve, field, frozen
 
 from actors.admin.commands import TABLE, read_args, without_secrets
 from actors.admin.orders import Answer, Denied, Giver, Order
-from actors.admin.roles import Role
+from actors.admin.signin import Signed, SignIn
 from gateway.admin.answers import OrderReply, answered, catalogue, framed
-from gateway.admin.session import AdminSession, Beat, Give, Goodbye, Look, Nothing, Say, SignIn, State, error
+from gateway.admin.session import AdminSession, Beat, Give, Goodbye, Knock, Look, Nothing, Say, State, error
 from gateway.admin.watches import ROOM, TOPICS, WATCHED_MOST, Watches
 from gateway.protocol import admin
 from gateway.protocol.codes import CloseCode
@@ -24,31 +24,6 @@ AT_ONCE = 8
 """Orders and questions of one connection under way."""
 FAILURES = 5
 """Refused sign-ins of one connection, then 4401."""
-
-
-@frozen
-class Signed:
-    """Who has signed in. `session`: its name, for the list; `token`: what brings it back."""
-
-    operator: str
-    role: Role
-    session: str
-    token: str
-
-
-class Admission(Protocol):
-    """Who may sign in, and who still is."""
-
-    @property
-    def setup(self) -> bool:
-        """There is no operator yet."""
-        ...
-
-    async def sign_in(self, frame: admin.Auth, address: str) -> Signed | Denied: ...
-
-    def still(self, signed: Signed) -> Role | None:
-        """The role as of now; None: signed out, disabled or removed."""
-        ...
 
 
 class Office(Protocol):
@@ -78,7 +53,7 @@ class Lobby:
     nursery: trio.Nursery
     wheel: Wheel
     times: Times
-    admission: Admission
+    sign_in: SignIn
     office: Office
     watches: Watches
     new_session: Callable[[], AdminSession]
@@ -87,8 +62,8 @@ class Lobby:
     spread: Callable[[], float]
     second: frozenset[str]
     """Commands for which a second person is demanded."""
-    plain_refusal: Callable[[str], Denied | None]
-    """By the peer's address: why nobody may sign in over this connection; None = they may."""
+    secure: Callable[[str], bool]
+    """By the peer's address: whether a password may travel over this connection."""
     inside: "set[AdminConnection]" = field(factory=set)
     counts: CommandCounts = field(factory=CommandCounts)
 
@@ -112,7 +87,7 @@ class AdminConnection:
         self._nobody_until = wire.arrival.since + times.authenticate_s
         lobby.inside.add(self)
         lobby.wheel.add(self, min(self._nobody_until, self._heard_at + self._patience_s))
-        self.say(lobby.hello(lobby.admission.setup))
+        self.say(lobby.hello(lobby.sign_in.needs_setup))
 
     # -- Sink ----------------------------------------------------------------------------------------------------------
 
@@ -122,7 +97,7 @@ class AdminConnection:
     def text(self, message: str) -> None:
         action = self._session.text(message, trio.current_time())
         match action:
-            case SignIn(frame):
+            case Knock(frame):
                 self._wire.pause()
                 self._lobby.nursery.start_soon(self._sign_in, frame)
             case Give(frame):
@@ -191,12 +166,22 @@ class AdminConnection:
 
     async def _sign_in(self, frame: admin.Auth) -> None:
         try:
-            found = self._lobby.plain_refusal(self._wire.remote)
-            signed = found or await self._lobby.admission.sign_in(frame, self._wire.remote)
+            signed = await self._knock(frame)
             if not self._departed:
                 self._signed_in(frame.id, signed)
         finally:
             self._wire.resume()
+
+    async def _knock(self, frame: admin.Auth) -> Signed | Denied:
+        sign_in, remote = self._lobby.sign_in, self._wire.remote
+        secure = self._lobby.secure(remote)
+        if frame.token is not None:
+            return await sign_in.token(frame.token, remote, secure=secure)
+        assert frame.operator is not None
+        assert frame.password is not None
+        if frame.setup is not None:
+            return await sign_in.setup(frame.setup, frame.operator, frame.password, remote, secure=secure)
+        return await sign_in.password(frame.operator, frame.password, remote, secure=secure)
 
     def _signed_in(self, re: RequestId, signed: Signed | Denied) -> None:
         if isinstance(signed, Denied):
@@ -216,7 +201,7 @@ class AdminConnection:
     def _giver(self) -> Giver | None:
         """Who this is, as of now; None: no longer anybody, and told so."""
         assert self._signed is not None
-        role = self._lobby.admission.still(self._signed)
+        role = self._lobby.sign_in.still(self._signed.session)
         if role is None:
             self.part(CloseCode.TOKEN)
             return None

@@ -29,7 +29,7 @@ class State(Enum):
 
 
 @frozen
-class SignIn:
+class Knock:
     frame: admin.Auth
     pause_s: float = 0.0
 
@@ -73,7 +73,7 @@ class Nothing:
     pause_s: float = 0.0
 
 
-Action = SignIn | Give | Look | Say | Beat | Goodbye | Nothing
+Action = Knock | Give | Look | Say | Beat | Goodbye | Nothing
 
 
 @define(eq=False)
@@ -131,7 +131,7 @@ class AdminSession:
         if self.state is State.SIGNING_IN:
             return Say(error(frame.id, Denied("busy", "one sign-in at a time", 1_000)))
         self.state = State.SIGNING_IN
-        return SignIn(frame)
+        return Knock(frame)
 
     def _refuse(self, re: int | None, denied: Denied, mono: float) -> Action:
         if not self._refusals.strike(mono):

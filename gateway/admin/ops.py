@@ -1,0 +1,185 @@
+"""The operators' side of a running server: its store, who may sign in, the admin actor's tools, the door /admin/ws."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from secrets import token_urlsafe
+
+import trio
+from attrs import define, field
+
+from actors.admin.actor import Admin, AdminMessage, Carry
+from actors.admin.approval import Approvals
+from actors.admin.deeds import Deed, Deeds
+from actors.admin.executor import Executor
+from actors.admin.executors import PLANNERS
+from actors.admin.orders import Answer, Order
+from actors.admin.plans import Hands
+from actors.admin.reads import read
+from actors.admin.registers import Registers
+from actors.admin.registers_people import AddressRegisters, HouseRegisters, MemberRegisters, ReportRegisters
+from actors.admin.registers_rooms import MessageRegisters, RoomHand, RoomRegisters
+from actors.admin.signin import SignIn
+from actors.admin.store import AdminStore, StoreFailed
+from actors.admin.world import Gateway, World
+from actors.house import House
+from actors.kernel import ActorGone, Child
+from actors.stats.activity import Event
+from gateway import plan
+from gateway.admin.answers import OrderReply
+from gateway.admin.connection import AdminConnection, Lobby
+from gateway.admin.session import FEATURES, AdminSession
+from gateway.admin.watches import Watches
+from gateway.protocol import admin
+from gateway.protocol.admin_codec import admin_decoder
+from gateway.reception import Reception, Reported
+from gateway.settings import Settings
+from gateway.wire.contract import Wire
+
+ORDERS_WAITING = 256
+DRAIN_RETRY_MS = 1_000
+
+
+@define(eq=False)
+class Ops:
+    """Opened with `opened`, before the house; then `furnish` gives the house its admin actor, and `door` makes
+    connections once the gateway stands."""
+
+    settings: Settings
+    store: AdminStore
+    sign_in: SignIn
+    wall: Callable[[], float]
+    _hands: Hands | None = field(init=False, default=None)
+    _house: House | None = field(init=False, default=None)
+    lobby: Lobby | None = field(init=False, default=None)
+
+    def furnish(self, house: House, gateway: Gateway) -> Child[AdminMessage]:
+        """The admin actor. Its tools outlive its instances."""
+        world = World(
+            clock=house.clock,
+            event=self.settings.event,
+            log=house.log,
+            rooms=house.refs,
+            directory=house.directory,
+            people=house.people,
+            alerts=house.alerts,
+            standing=house.standing,
+            activity=house.feed,
+            board=house.board,
+            zones=house.zones,
+            gateway=gateway,
+            second=frozenset(self.settings.admin.second_person) | {"house.wipe"},
+        )
+        save = partial(self.store.standing.save, house.standing)
+        hand = RoomHand(world)
+        registers = Registers(
+            {
+                "room": RoomRegisters(hand),
+                "message": MessageRegisters(hand),
+                "member": MemberRegisters(world, save),
+                "address": AddressRegisters(world, save),
+                "house": HouseRegisters(world, save),
+                "report": ReportRegisters(self.store),
+            }
+        )
+        self._house = house
+        self._hands = hands = Hands(world, registers, hand, Deeds(self.store), self.sign_in)
+
+        def executor(due: Callable[[Deed], None]) -> Executor:
+            return Executor(hands, hands.deeds, PLANNERS, Approvals(lambda: f"p_{token_urlsafe(9)}"), due=due)
+
+        return Child("admin", lambda: Admin(executor), capacity=ORDERS_WAITING)
+
+    # -- the gateway's side --------------------------------------------------------------------------------------------
+
+    def open_door(self, reception: Reception) -> Callable[[Wire], AdminConnection]:
+        """Once in a server's life; the watches run in the reception's nursery."""
+        house = reception.house
+        watches = Watches(house.board, house.feed, self.wall)
+        settings = self.settings
+        decode = admin_decoder(settings.limits.message_bytes)
+        self.lobby = lobby = Lobby(
+            nursery=reception.nursery,
+            wheel=reception.wheel,
+            times=reception.times,
+            sign_in=self.sign_in,
+            office=self,
+            watches=watches,
+            new_session=lambda: AdminSession(decode),
+            hello=lambda setup: admin.Hello(1, settings.node, settings.event, self.wall(), setup, FEATURES),
+            wall=self.wall,
+            spread=reception.spread,
+            second=frozenset(settings.admin.second_person) | {"house.wipe"},
+            secure=partial(plan.is_secure, settings),
+        )
+        reception.nursery.start_soon(watches.run)
+        return lambda wire: AdminConnection(wire, lobby)
+
+    def part_all(self, code: int) -> "set[AdminConnection]":
+        """Everybody is told; the set empties as they go."""
+        if self.lobby is None:
+            return set()
+        for each in tuple(self.lobby.inside):
+            each.part(code, DRAIN_RETRY_MS)
+        return self.lobby.inside
+
+    # -- Office --------------------------------------------------------------------------------------------------------
+
+    def order(self, reply: OrderReply, order: Order) -> None:
+        assert self._house is not None
+        carry = Carry(reply, order)
+        try:
+            if not self._house.orders.offer(carry):
+                carry.refuse("busy", "many orders are under way; try again", 1_000)
+        except ActorGone:
+            carry.refuse("unavailable", "orders are not taken just now; try again", 1_000)
+
+    async def read(self, order: Order) -> Answer:
+        assert self._hands is not None
+        return await read(self._hands, order)
+
+    # -- what flows into the store ----------------------------------------------------------------------------------
+
+    async def keep_events(self, events: Sequence[Event]) -> bool:
+        await self.store.activity.append(events)
+        return True
+
+    def reported(self, report: Reported) -> None:
+        assert self._house is not None
+        assert self.lobby is not None
+        data = {"seq": report.seq, "why": report.why}
+        text = f"{report.nickname} reports message {report.seq}"
+        self._house.feed.note("report", text, room=report.room, member=report.member, data=data)
+        self.lobby.nursery.start_soon(self._keep_report, report)
+
+    async def _keep_report(self, report: Reported) -> None:
+        with suppress(StoreFailed):
+            await self.store.reports.add(self.wall(), report.room, "", report.seq, report.member, report.why)
+
+
+@asynccontextmanager
+async def opened(settings: Settings, house: House, gateway: Gateway) -> AsyncIterator[Ops]:
+    """Its store open, the standing loaded, the feed going on where it stood. Raises what AdminStore.open raises."""
+    path = plan.admin_path(settings)
+
+    def wall() -> float:
+        return house.clock.now().wall
+
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    async with await AdminStore.open(path, settings.admin.key_path) as store:
+
+        def notice(operator: str, address: str, text: str) -> None:
+            house.feed.note("sign_in", f"{operator or 'somebody'}: {text}", operator=operator or None)
+
+        ops = Ops(settings, store, SignIn(store, notice=notice), wall)
+        house.admin = partial(ops.furnish, gateway=gateway)
+        await store.standing.load(house.standing, wall())
+        house.feed.restore(await store.activity.last())
+        house.feed.sink = ops.keep_events
+        await ops.sign_in.refresh()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(store.keep)
+            nursery.start_soon(ops.sign_in.keep)
+            yield ops
+            nursery.cancel_scope.cancel()

@@ -1,0 +1,60 @@
+"""What orders need of the attendees' side of the gateway: who is connected from where, tokens, the way out."""
+
+import signal
+from collections.abc import Callable, Iterable
+
+import msgspec
+from attrs import define, field
+
+from actors.names import MemberId
+from actors.people.outlet import Visit
+from gateway.protocol.codes import CloseCode
+from gateway.reception import Reception
+from gateway.wire.framing import text_frame
+
+
+def stop_this_process() -> None:
+    """As the process manager would: the way out is the same, whoever asks for it."""
+    signal.raise_signal(signal.SIGTERM)
+
+
+@define(eq=False)
+class Reach:
+    """actors.admin.world.Gateway. `reception` is there once the gateway stands, which is before anybody can sign in."""
+
+    drain: Callable[[], None] = stop_this_process
+    reception: Reception | None = field(init=False, default=None)
+
+    @property
+    def _here(self) -> Reception:
+        assert self.reception is not None
+        return self.reception
+
+    def token_for(self, member: MemberId) -> str:
+        return self._here.issue_token(member)
+
+    def addresses(self, member: MemberId) -> tuple[str, ...]:
+        return tuple(sorted({each.remote for each in self._here.inside if each.member == member}))
+
+    def behind(self, addresses: Iterable[str]) -> int:
+        wanted = set(addresses)
+        return len({each.member for each in self._here.inside if each.remote in wanted and each.member})
+
+    def look_at_the_door(self) -> int:
+        standing, now = self._here.house.standing, self._here.wall()
+        out = [
+            each
+            for each in self._here.inside
+            if standing.may_come_in(each.member or None, each.remote, now) is not None
+        ]
+        for each in out:
+            each.part(CloseCode.BANNED)
+        return len(out)
+
+    def note(self, visits: Iterable[Visit], text: str) -> int:
+        frame = text_frame(msgspec.json.encode({"type": "note", "ts": self._here.wall(), "text": text}))
+        count = 0
+        for visit in visits:
+            visit.outlet.control(frame)
+            count += 1
+        return count
