@@ -213,10 +213,15 @@ function noteRead(mine) {
 }
 
 // Somebody with the right to do so has taken this person out of the room.
-function removedFrom(mine, { reason, until }) {
+function removedFrom(mine, { reason, until, to }) {
   room = status.room = null;
-  forget("room");
+  if (to) remember("room", to);
+  else forget("room");
   history.replaceState(null, "", location.pathname);
+  if (to) {
+    openDoor(`${titled(mine.name)} has moved to ${titled(to)}. ${reason ? `${reason} ` : ""}Come in there.`);
+    return;
+  }
   const back = until ? ` You can come back after ${at(until * 1000 - link.skew)}.` : "";
   openDoor(`You were taken out of ${titled(mine.name)}${reason ? `: ${reason}` : "."}${back}`);
 }

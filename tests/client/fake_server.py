@@ -56,6 +56,10 @@ class FakeHouse:
     assets: Callable[[str, dict[str, str]], tuple[int, list[tuple[str, str]], bytes]] | None = None
     refuse: Callable[[Any], server.ErrorFrame | None] = lambda frame: None
     """Asked for every frame after auth; an error answered instead of what would have happened."""
+    overhear: Callable[[str], list[Any] | None] = lambda text: None
+    """Asked for every text before it is read; what it gives back is answered instead."""
+    alerts: tuple[dict[str, Any], ...] = ()
+    """Those in force."""
     down: bool = False
     silent: bool = False
     """Takes connections and never says hello."""
@@ -240,6 +244,11 @@ class Visit:
                 await self._send(ws.TextMessage(data=text))
 
     async def _take(self, text: str) -> None:
+        overheard = self._house.overhear(text)
+        if overheard is not None:
+            for answer in overheard:
+                self.push(answer)
+            return
         try:
             frame = self._decode(text)
         except (BadFrame, UnknownType) as wrong:
@@ -305,7 +314,8 @@ class Visit:
         else:
             self.member, self.nickname = f"m_01K5{len(house.members):022d}", str(frame.nickname)
         house.members[f"token-{self.member}"] = self.nickname
-        return server.Ready(frame.id, self.member, self.nickname, f"token-{self.member}", ())
+        ready = server.Ready(frame.id, self.member, self.nickname, f"token-{self.member}", ())
+        return with_alerts(ready, house.alerts)
 
     def _join(self, frame: client.Join, room: FakeRoom) -> list[Any]:
         since, gap = frame.since, None
@@ -334,7 +344,13 @@ class Visit:
                 visit.push(server.Presence(room.name, "diff", "i", 1, len(room.visits), card))
         counts = self._counts(room, room.reactions)
         said = [server.Reactions(room.name, counts)] if counts else []
-        return [ok, *([gap] if gap else []), *room.entries[start:], server.CaughtUp(room.name, room.head), *said]
+        return [
+            with_alerts(ok, self._house.alerts),
+            *([gap] if gap else []),
+            *room.entries[start:],
+            server.CaughtUp(room.name, room.head),
+            *said,
+        ]
 
     def _counts(self, room: FakeRoom, targets: Any) -> Any:
         return {
@@ -371,15 +387,23 @@ class Visit:
         return ok
 
     def _history(self, frame: client.History, room: FakeRoom) -> Any:
-        kept = [entry for entry in room.entries if entry.seq >= room.oldest]
+        kept = [entry for entry in room.entries if seq_of(entry) >= room.oldest]
         if frame.after is not None:
-            found = [entry for entry in kept if entry.seq > frame.after]
+            found = [entry for entry in kept if seq_of(entry) > frame.after]
             items, more = found[: frame.limit], len(found) > frame.limit
         else:
-            found = [entry for entry in kept if frame.before is None or entry.seq < frame.before]
+            found = [entry for entry in kept if frame.before is None or seq_of(entry) < frame.before]
             items, more = found[-frame.limit :], len(found) > frame.limit
-        counts = self._counts(room, [entry.seq for entry in items if entry.seq in room.reactions])
+        counts = self._counts(room, [seq_of(entry) for entry in items if seq_of(entry) in room.reactions])
         return server.OkHistory(frame.id, room.name, room.epoch, tuple(items), more, room.oldest, room.head, counts)
+
+
+def seq_of(entry: Any) -> int:
+    return int(entry["seq"] if isinstance(entry, dict) else entry.seq)
+
+
+def with_alerts(frame: Any, alerts: tuple[dict[str, Any], ...]) -> Any:
+    return {**json.loads(encode(frame)), "alerts": alerts} if alerts else frame
 
 
 def raw(frame: Any) -> str:

@@ -9,7 +9,8 @@ const WHY = { cancelled: "It was cancelled.", expired: "Its time is over.", clea
 const OVER_MS = 60_000;
 const NOTE = 200;
 
-// A record: {frame, told: [states], read, help: "" | "asked" | "answered"}
+// A record: {frame, ends, told: [states], read, help: "" | "asked" | "answered"}. `ends`: its expiry by this device's own clock,
+// so that it is known without a server too.
 export class Alerts {
   constructor(link) {
     this.link = link;
@@ -58,14 +59,16 @@ export class Alerts {
     if (typeof frame?.id !== "string" || !Number.isInteger(frame.rev)) return;
     const known = this.held.get(frame.id);
     this.unconfirmed.delete(frame.id);
-    if (this.late(frame)) return;
+    const ends = this.endOf(frame);
+    if (ends <= Date.now()) return;
     if (known && known.frame.rev > frame.rev) return;
     if (known && known.frame.rev === frame.rev) {
+      known.ends = ends;
       this.remind(known);
       return;
     }
     this.receipts.drop(frame.id, (kept) => kept.rev < frame.rev && kept.state !== "help");
-    this.held.set(frame.id, { frame, told: ["received"], read: false, help: known?.help ?? "" });
+    this.held.set(frame.id, { frame, ends, told: ["received"], read: false, help: known?.help ?? "" });
     this.receipts.add(frame, "received");
     this.keep();
     this.watchTheClock();
@@ -103,15 +106,15 @@ export class Alerts {
     this.keep();
   }
 
-  late(frame) {
-    return Number.isFinite(frame.expires) && frame.expires * 1000 <= Date.now() + this.link.skew;
+  endOf(frame) {
+    return Number.isFinite(frame.expires) ? frame.expires * 1000 - this.link.skew : Infinity;
   }
 
   watchTheClock() {
     clearTimeout(this.clock);
-    for (const [id, { frame }] of this.held) if (this.late(frame)) this.end(id, WHY.expired);
-    const next = Math.min(...[...this.held.values()].map(({ frame }) => frame.expires * 1000).filter(Number.isFinite));
-    if (next < Infinity) this.clock = setTimeout(() => this.watchTheClock(), Math.min(next - Date.now() - this.link.skew + 50, 2 ** 31 - 1));
+    for (const [id, { ends }] of this.held) if (ends !== null && ends <= Date.now()) this.end(id, WHY.expired);
+    const next = Math.min(...[...this.held.values()].map(({ ends }) => ends ?? Infinity));
+    if (next < Infinity) this.clock = setTimeout(() => this.watchTheClock(), Math.min(next - Date.now() + 50, 2 ** 31 - 1));
   }
 
   // What the person does
@@ -208,7 +211,7 @@ export class Alerts {
     });
     const done = make("button", { type: "button", class: "alert-button alert-read", click: () => this.read(record) }, "I have read this");
     view.append(
-      make("div", { class: "alert-top" }, face(frame, { skew: this.link.skew }), unfold),
+      make("div", { class: "alert-top" }, face(frame, { skew: frame.expires * 1000 - (record.ends ?? Infinity) }), unfold),
       make("div", { class: "alert-buttons" }, done, closing(frame) ? null : help),
       form,
       make("p", { class: "alert-said", role: "status" }),

@@ -28,7 +28,7 @@ const LINES = {
     ),
 };
 
-export const isLine = (frame) => frame.type in LINES && !(frame.type === "moved" && !frame.to);
+export const isLine = (frame) => frame.type in LINES && !frame.erased && !(frame.type === "moved" && !frame.to);
 export const lineOf = (frame, acts) => LINES[frame.type](frame, acts);
 export const line = (frame, text) => make("div", { class: "line-note", "data-seq": frame.seq, dir: "auto" }, text);
 

@@ -89,6 +89,11 @@ export class Room {
       case "removed":
         this.gone();
         return this.hooks.removed(frame);
+      case "policy":
+        // Without a place in the log: the rules as they hold now, with what the house adds to the room's own.
+        if (frame.seq !== undefined) return this.entry(frame);
+        this.policy = frame;
+        return this.rulesChanged();
       case "gap":
         return this.gap(frame);
       case "caught_up":
@@ -117,7 +122,7 @@ export class Room {
     this.position = { epoch: frame.epoch, seq: frame.seq };
     this.anew = false;
     if (frame.type === "policy") {
-      this.policy = frame;
+      this.policy = { lockdown: this.policy.lockdown, ...frame };
       this.rulesChanged();
     }
     this.hooks.entry(frame);

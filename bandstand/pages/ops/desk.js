@@ -66,7 +66,8 @@ export class Desk {
 
   ready(frame) {
     this.entering = null;
-    if (frame.session) sessionStorage.setItem(SESSION, frame.session);
+    const session = frame.token || frame.session;
+    if (session) sessionStorage.setItem(SESSION, session);
     Object.assign(this, { operator: frame.operator, role: frame.role });
     this.commands = new Map((frame.commands ?? []).map((each) => [each.name, each]));
     for (const topic of this.topics.keys()) this.subscribe(topic);
@@ -142,6 +143,7 @@ export class Desk {
   }
 
   frame(frame) {
+    if (frame.unknown) frame.refused = "There is no such thing any more.";
     const held = frame.type === "snapshot" ? this.topics.get(frame.topic) : null;
     if (!held) return;
     held.frame = frame.topic === "activity" ? null : frame;

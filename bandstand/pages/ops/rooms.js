@@ -88,7 +88,7 @@ export class Rooms {
 
   row(row) {
     const cells = COLUMNS.slice(1).map(([key]) => make("td", { class: `col-${key}` }));
-    const opener = button("", () => this.open(row.room), { class: "room-name", dir: "auto" });
+    const opener = button("", () => this.open(row.room), { class: "small room-name", dir: "auto" });
     return make("tr", {}, make("th", { scope: "row" }, opener), ...cells);
   }
 
