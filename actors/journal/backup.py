@@ -3,14 +3,15 @@
 import os
 import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from attrs import frozen
 
 from actors.journal import schema
 from actors.journal.epochs import new_epoch
-from actors.journal.log import Durability, JournalUnusable
+from actors.journal.log import Durability, JournalUnusable, LogFailed
 from actors.journal.marks import Marks, marks_path
 from actors.journal.verify import Report, verify
 
@@ -43,15 +44,16 @@ class Restored:
 
 
 def backup(source: Path, target: Path) -> Report:
-    """A copy of the journal as of one instant, and whether it verifies. BackupRefused, JournalUnusable; OSError,
-    sqlite3.Error when the disk fails. The target appears only when it is whole."""
+    """A copy of the journal as of one instant, and whether it verifies. BackupRefused, JournalUnusable; OSError or
+    LogFailed when the disk fails. The target appears only when it is whole."""
     if target.exists():
         raise BackupRefused(f"{target} is there already: give another name")
     part = target.with_name(target.name + ".part")
     _remove(part)
     try:
-        _copy(source, part)
-        report = verify(part)
+        with _in_words(source, part):
+            _copy(source, part)
+            report = verify(part)
         _sync(part)
         part.rename(target)
     finally:
@@ -61,7 +63,8 @@ def backup(source: Path, target: Path) -> Report:
 
 def restore(source: Path, target: Path, *, force: bool = False) -> Restored:
     """Put a backup in the journal's place. With `force` over a journal that is there, which is kept beside it.
-    BackupRefused when one is there, when a server runs on it, or when the backup does not verify."""
+    BackupRefused when one is there, when a server runs on it, or when the backup does not verify; LogFailed when
+    the disk fails."""
     report = verify(source)
     if report.problems:
         first = report.problems[0]
@@ -73,8 +76,9 @@ def restore(source: Path, target: Path, *, force: bool = False) -> Restored:
     part = target.with_name(target.name + ".part")
     try:
         _remove(part)
-        _copy(source, part)
-        rooms = _begin_epochs(part)
+        with _in_words(source, part):
+            _copy(source, part)
+            rooms = _begin_epochs(part)
         _sync(part)
         replaced = _move_aside(target)
         part.rename(target)
@@ -82,6 +86,14 @@ def restore(source: Path, target: Path, *, force: bool = False) -> Restored:
         marks.close()
         _remove(part)
     return Restored(source, target, rooms, report.entries, replaced)
+
+
+@contextmanager
+def _in_words(source: Path, target: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise LogFailed(f"{source} cannot be copied to {target}: {error}; nothing was changed") from error
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -10,7 +10,7 @@ import click
 from actors.journal.backup import BackupRefused
 from actors.journal.backup import backup as copy_journal
 from actors.journal.disk import free_bytes
-from actors.journal.log import JournalUnusable
+from actors.journal.log import JournalUnusable, LogFailed
 from actors.journal.verify import Report
 from bandstand.cli.context import Cli, pass_cli
 from bandstand.cli.exits import Failed, Usage
@@ -90,7 +90,7 @@ def _copy(journal: Path, dest: Path) -> Report:
             raise Failed(f"there is no folder {dest.parent}: make it first")
         _make_sure_of_room(journal, dest.parent)
         return copy_journal(journal, dest)
-    except (BackupRefused, JournalUnusable) as wrong:
+    except (BackupRefused, JournalUnusable, LogFailed) as wrong:
         raise Failed(str(wrong)) from wrong
     except OSError as wrong:
         raise Failed(f"{dest} cannot be written: {wrong.strerror or wrong}") from wrong

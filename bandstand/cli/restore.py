@@ -8,7 +8,7 @@ import click
 
 from actors.journal.backup import BackupRefused
 from actors.journal.backup import restore as put_back
-from actors.journal.log import JournalUnusable
+from actors.journal.log import JournalUnusable, LogFailed
 from bandstand.cli.backup import copy_key, journal_option, key_beside, settings_for
 from bandstand.cli.context import Cli, pass_cli
 from bandstand.cli.exits import Failed
@@ -31,7 +31,7 @@ def command(cli: Cli, src: Path, journal: str | None, force: bool) -> None:
     try:
         restored = put_back(src, settings.journal.path, force=force)
         plan.carry_out()
-    except (BackupRefused, JournalUnusable, KeyFileError) as wrong:
+    except (BackupRefused, JournalUnusable, KeyFileError, LogFailed) as wrong:
         raise Failed(str(wrong)) from wrong
     except OSError as wrong:
         raise Failed(f"{wrong.filename or settings.journal.path}: {wrong.strerror or wrong}") from wrong

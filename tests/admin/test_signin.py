@@ -363,5 +363,6 @@ async def test_no_secret_is_in_a_repr_or_on_disk(tmp_path: Path) -> None:
         key = (tmp_path / "admin.key").read_text().split()[-1]
         shown = repr([signed, issued, credentials, store, signin, vars(signin), vars(store)])
         assert not [each for each in (*secrets, key, credentials.password) if each in shown]
-    on_disk = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.name != "admin.key")
+    files = [tmp_path / name for name in ("admin.db", "admin.heads")]
+    on_disk = b"".join(path.read_bytes() for path in files)
     assert not [each for each in (*secrets, key) if each.encode() in on_disk]

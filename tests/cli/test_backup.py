@@ -221,6 +221,28 @@ async def test_a_disk_without_room_is_told_before(run: Run, tmp_path: Path, monk
     assert "copy.db" not in names(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("backup", "copy.db"), "error: journal.db cannot be copied to copy.db.part: "),
+        (("restore", "journal.db", "--journal", "new.db"), "error: journal.db cannot be read "),
+    ],
+)
+async def test_a_file_that_sqlite_gives_up_on_is_told_in_words(
+    run: Run, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    """Its pages were overwritten from the second on, so that its tables cannot be read: this was a traceback once."""
+    await fill(tmp_path)
+    journal = tmp_path / "journal.db"
+    content = journal.read_bytes()
+    journal.write_bytes(content[:100] + b"\xff" * (len(content) - 100))
+    before = names(tmp_path)
+    result = run(*words)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(said)
+    assert {name for name in names(tmp_path) if not name.endswith((".marks", "-wal", "-shm"))} <= before
+
+
 def test_where_there_is_no_journal(run: Run, tmp_path: Path) -> None:
     nothing = run("backup", "copy.db")
     assert (nothing.exit_code, nothing.stderr) == (1, "error: there is no journal at journal.db\n")
