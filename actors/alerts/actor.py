@@ -84,6 +84,8 @@ class Alerts(Actor[AlertsMessage]):
         """Who came while the registry was being asked who is here."""
         self._asking = 0
         self._touched_at = trio.current_time()
+        self._stirred = trio.Event()
+        """Something has come: there may be something to be done in time."""
 
     @property
     def _recorder(self) -> Recorder:
@@ -108,6 +110,7 @@ class Alerts(Actor[AlertsMessage]):
 
     def handle(self, message: AlertsMessage) -> None:
         now = self._tools.clock.now()
+        self._stirred.set()
         match message:
             case Raise():
                 self._soon(self._raise, message)
@@ -359,6 +362,10 @@ class Alerts(Actor[AlertsMessage]):
 
     async def _tick(self) -> None:
         while True:
+            if not self._book.active() and self._recorder.is_quiet:
+                self._stirred = trio.Event()
+                with trio.move_on_after(TOUCH_S):
+                    await self._stirred.wait()
             await trio.sleep(TICK_S)
             now = self._tools.clock.now()
             self._recorder.tick()

@@ -160,6 +160,11 @@ class Recorder:
             partial(self._failed, batch),
         )
 
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing to record, nothing under way, nothing failing."""
+        return self.loaded and self._batch is None and not self.failing and not self._has_work()
+
     def _has_work(self) -> bool:
         roster = self.roster
         return bool(roster.unsaved_people or roster.unsaved_stays or self._waiting) or any(

@@ -127,22 +127,23 @@ class Store:
         self._db = db
 
     def _prepare(self, db: sqlite3.Connection) -> None:
+        """Whose it is comes first: nothing is changed in somebody else's file."""
+        (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (application,) = db.execute("PRAGMA application_id").fetchone()
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if tables and application != APPLICATION_ID:
+            raise AlertsUnusable(f"{self.path} is a database of another program: set another alerts.path")
+        if tables and version != VERSION:
+            raise AlertsUnusable(f"{self.path} was written by another release (format {version}): start that release")
         if self.path is not None:
             db.execute("PRAGMA journal_mode=WAL").fetchone()
             db.execute("PRAGMA synchronous=FULL")
         db.execute("PRAGMA secure_delete=ON").fetchone()
-        (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if not tables:
             db.execute("BEGIN IMMEDIATE")
             for statement in SCHEMA:
                 db.execute(statement)
             db.execute("COMMIT")
-        (application,) = db.execute("PRAGMA application_id").fetchone()
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if application != APPLICATION_ID:
-            raise AlertsUnusable(f"{self.path} is a database of another program: set another alerts.path")
-        if version != VERSION:
-            raise AlertsUnusable(f"{self.path} was written by another release (format {version}): start that release")
 
     def save(self, work: Work, mono: float) -> None:
         """All of it, durably, or none. On a full disk the ballast goes, and it is tried once more at once."""
