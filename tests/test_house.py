@@ -19,7 +19,7 @@ from actors.room.directory import Listed, Listing, RoomRules
 from tests.room.fakes import LineVoice, MemoryLog
 from tests.room.hall import MAIN, Hall, LoopClock, open_hall
 
-ORDER = ["directory", "room:main", "alerts", "people", "journal"]
+ORDER = ["directory", "room:main", "alerts", "people", "journal", "stats"]
 
 
 class Nothing(Actor[object]):
@@ -111,6 +111,7 @@ async def test_each_storey_has_its_own_deadline_and_the_ones_below_still_get_the
         "alerts": 7,
         "people": 8,
         "journal": 16,
+        "stats": 16,
     }
     assert trio.current_time() - began < 20
 

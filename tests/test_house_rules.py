@@ -40,6 +40,7 @@ BARRIERS = {
     "actors/journal/keeper.py": "a fault that one draft brings out must not take the rest of its batch along",
     "actors/journal/writer.py": "the thread's barrier: a fault belongs to its job, not to the writer",
     "actors/kernel/supervisor.py": "a child's fault is its own: it is counted, logged and answered with a restart",
+    "actors/stats/feed.py": "whoever keeps the feed must not take the house's numbers along",
     "gateway/listener.py": "one client's fault ends one connection, never the server",
 }
 

@@ -20,11 +20,10 @@ from actors.stats.house import HouseNumbers
 from actors.stats.rooms import Line, Minute, RoomNumbers, row
 from actors.stats.sources import Sources
 
-EVERY_SECONDS = 1.0
 CHUNK = 64
 """Rooms looked at between two checkpoints: about a millisecond."""
 LISTING_SECONDS = 5.0
-"""Between two looks at which rooms there are; a room that has come up is asked for at once."""
+"""And one tick: between two looks at which rooms there are; a room that has come up is asked for at once."""
 LISTING_PATIENCE_S = 3.0
 MINUTE_TICKS = 60
 MINUTES_TOLD = 50
@@ -34,7 +33,8 @@ NAMED = 20
 
 
 class Stats(Actor[Never]):
-    def __init__(self, sources: Sources, board: Board, feed: Feed, clock: Clock, began: float) -> None:
+    def __init__(self, sources: Sources, board: Board, feed: Feed, clock: Clock, began: float, every_s: float) -> None:
+        """`began`: when the house did, on the loop's clock."""
         self._sources = sources
         self._board = board
         self._feed = feed
@@ -46,6 +46,7 @@ class Stats(Actor[Never]):
         self._asleep: dict[RoomName, tuple[RoomRecord, Snapshot]] = {}
         self._stale = trio.Event()
         """Something has come up that the listing does not have."""
+        self._every_s = every_s
         self._ticks = 0
 
     async def run(self, inbox: Inbox[Never]) -> None:
@@ -63,7 +64,7 @@ class Stats(Actor[Never]):
         due = trio.current_time()
         while True:
             await self._sample()
-            due = max(due + EVERY_SECONDS, trio.current_time() - EVERY_SECONDS)
+            due = max(due + self._every_s, trio.current_time() - self._every_s)
             await trio.sleep_until(due)
 
     async def _sample(self) -> None:
@@ -93,12 +94,13 @@ class Stats(Actor[Never]):
         tell_minutes(self._feed, [self._rooms.pop(name).told(name) for name in gone])
         for name in [name for name in tallies if name not in up]:
             del tallies[name]
+        opened, retired = self._board.seen_up(up.keys())
+        fresh = frozenset(opened)
         for name in up:
             if name not in self._rooms and name in tallies:
-                self._rooms[name] = RoomNumbers(tallies[name])
+                self._rooms[name] = RoomNumbers(tallies[name], fresh=name in fresh)
                 if name not in self._records:
                     self._stale.set()
-        opened, retired = self._board.seen_up(up.keys())
         tell_rooms(self._feed, "opened", opened)
         tell_rooms(self._feed, "at rest", retired)
 
@@ -145,8 +147,8 @@ class Stats(Actor[Never]):
             else:
                 self._records = {record.name: record for record in listing}
                 self._asleep = {name: kept for name, kept in self._asleep.items() if name in self._records}
-            await trio.sleep(EVERY_SECONDS)
-            with trio.move_on_after(LISTING_SECONDS):
+            await trio.sleep(self._every_s)
+            with trio.move_on_after(LISTING_SECONDS * self._every_s):
                 await self._stale.wait()
 
 

@@ -14,7 +14,7 @@ PENDING_LIMIT = 5_000
 """Events held for a place that takes none: minutes of a bad evening. The oldest go first, and are counted."""
 BATCH = 500
 WRITE_SECONDS = 1.0
-GOODBYE_SECONDS = 1.0
+GOODBYE_SECONDS = 0.3
 TEXT_LIMIT = 1_000
 """Code points of an event's text; what is longer is cut."""
 
@@ -102,8 +102,10 @@ class Feed:
     # Keeping
 
     async def keep_writing(self) -> None:
-        """For ever: what waits for the sink, once a second."""
+        """For ever: what waits for the sink, at most once a second; while nothing waits, nothing is done."""
         while True:
+            if self.sink is None or not self._pending:
+                await self.wait()
             await trio.sleep(WRITE_SECONDS)
             await self.write_out()
 

@@ -48,9 +48,10 @@ class Minute:
 
 @define
 class RoomNumbers:
-    """Of one room that is up."""
+    """Of one room that is up. `fresh`: nothing of what it has counted was told before."""
 
     _tally: RoomTally
+    fresh: bool = False
     line: Line = field(factory=Line, init=False)
     _seconds: Window = field(factory=lambda: Window(10, 2), init=False)
     _minute: Window = field(factory=lambda: Window(60, 5), init=False)
@@ -62,7 +63,8 @@ class RoomNumbers:
     """Of the last minute."""
 
     def __attrs_post_init__(self) -> None:
-        self._told = self._tally.committed, self._tally.joins
+        if not self.fresh:
+            self._told = self._tally.committed, self._tally.joins
 
     def sample(self, at: float, perf: float) -> None:
         """`at`: the loop's clock. `perf`: perf_counter's, for what waits for its commit."""

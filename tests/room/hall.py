@@ -449,7 +449,9 @@ async def open_hall(
     grace_s: float = 20.0,
     most: int = 4,
     below: Below = DICE,
+    stats_every_s: float = 3_600.0,
 ) -> AsyncIterator[Hall]:
+    """`stats_every_s`: tests live through hours, and most do not look at what is counted meanwhile."""
     log = log or MemoryLog()
     voice, faults, events = LineVoice(), Faults(), list[SupervisionEvent]()
     patch = pytest.MonkeyPatch()
@@ -468,6 +470,7 @@ async def open_hall(
         clock=LoopClock(),
         events=events.append,
         below=below,
+        stats_every_s=stats_every_s,
     )
     try:
         async with trio.open_nursery() as nursery:
