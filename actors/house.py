@@ -55,6 +55,7 @@ ALERTS_MAILBOX = 16_384
 class Deadlines:
     """How long each storey may take to be left in order; together they stay under the 20 s of a drain."""
 
+    stats_s: float = 0.4
     journal_s: float = 8.0
     people_s: float = 1.0
     alerts_s: float = 2.0
@@ -97,6 +98,7 @@ class House:
     refs: dict[RoomName, Ref[RoomMessage]] = field(init=False, factory=dict)
     """The rooms that are up. To be read, not written."""
     room_restarts: int = field(init=False, default=0)
+    stats_every_s: float = field(default=1.0, kw_only=True)
     outside: Outside = field(init=False, factory=Outside)
     """What the stats cannot count by themselves; set by who wires the house."""
     board: Board = field(init=False)
@@ -168,7 +170,8 @@ class House:
             lambda: {"people": self.people, "directory": self.directory},
         )
         began = self.clock.now().mono
-        self.floors.start(Child("stats", lambda: Stats(sources, self.board, self.feed, self.clock, began)))
+        build_stats = partial(Stats, sources, self.board, self.feed, self.clock, began, self.stats_every_s)
+        self.floors.start(Child("stats", build_stats))
         if self.journal is not None:
             self.floors.start(self.journal)
         build_people = partial(
@@ -222,6 +225,9 @@ class House:
         with trio.move_on_after(deadlines.people_s):
             await self.floors.stop_and_wait("people")
         with trio.move_on_after(deadlines.journal_s):
+            if self.journal is not None:
+                await self.floors.stop_and_wait(self.journal.name)
+        with trio.move_on_after(deadlines.stats_s):
             await self.floors.shutdown()
 
 
