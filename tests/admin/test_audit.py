@@ -200,6 +200,32 @@ async def test_a_chain_that_goes_on_from_an_old_file_is_found(tmp_path: Path) ->
     assert [each.row for each in checked(tmp_path)] == [2]
 
 
+async def test_a_row_of_another_history_under_the_same_key_does_not_fit_in(tmp_path: Path) -> None:
+    """Each row is sealed to the one before it, so a true row of a log that went another way is found out."""
+    for folder, reason in (("one", "a"), ("other", "b")):
+        (tmp_path / folder).mkdir()
+        load_or_create(tmp_path / "admin.key")
+        shutil.copy(tmp_path / "admin.key", tmp_path / folder)
+        async with await AdminStore.open(tmp_path / folder / "admin.db") as store:
+            for _ in range(3):
+                await store.audit.append("ana", "x", "room.freeze", {}, reason)
+        assert checked(tmp_path / folder) == []
+
+    def graft(db: sqlite3.Connection) -> None:
+        db.execute("ATTACH ? AS other", (str(tmp_path / "other" / "admin.db"),))
+        db.execute("DELETE FROM audit WHERE id = 2")
+        db.execute("INSERT INTO audit SELECT * FROM other.audit WHERE id = 2")
+
+    change(tmp_path / "one", graft)
+    assert {2, 3} <= {each.row for each in checked(tmp_path / "one")}
+
+
+async def test_the_last_row_cut_off_is_named(tmp_path: Path) -> None:
+    await write(tmp_path)
+    change(tmp_path, lambda db: db.execute("DELETE FROM audit WHERE id = ?", (ROWS,)))
+    assert checked(tmp_path) == [Finding(ROWS, "is missing")]
+
+
 async def test_the_whole_database_replaced_by_an_empty_one_is_found(tmp_path: Path) -> None:
     await write(tmp_path)
     (tmp_path / "admin.db").unlink()

@@ -301,6 +301,7 @@ async def test_the_code_makes_one_owner_once(empty: Desk) -> None:
     assert not empty.signin.needs_setup
     again = await empty.signin.setup(code, "eve", PASSWORD, "a", secure=True)
     assert isinstance(again, Denied)
+    assert again.code == "setup"
     assert await empty.signin.offer_setup() is None
     assert [each.name for each in await empty.store.operators.list()] == ["ana"]
 
