@@ -11,6 +11,8 @@ from actors.admin.orders import Denied, Order, Pending
 from actors.admin.roles import Role
 
 WAIT_S = 60.0
+PROGRAM = "token:"
+"""What the names of tokens begin with (actors/admin/sessions.py): whoever made one would be both persons."""
 MOST = 64
 """Waiting at one time; the oldest makes way."""
 
@@ -46,6 +48,8 @@ class Approvals:
         first = waiting.order
         if order.by.operator == first.by.operator:
             return Denied("second_person", "the second person must be somebody else")
+        if order.by.operator.startswith(PROGRAM):
+            return Denied("second_person", "the second person must be a person: a token does not count")
         if order.by.role < needed:
             return Denied("forbidden", f"to confirm this needs the role {needed.word}")
         if order.name != first.name or _text(order.raw) != _text(first.raw):

@@ -76,7 +76,7 @@ async def _erase_all(hands: Hands, room: RoomName, mark: Mark) -> Any | Denied:
     census = await hands.rooms.census(room)
     if isinstance(census, Denied):
         return census
-    return await erase(hands, room, census.head, mark.cid())
+    return await erase(hands, room, census.head, mark.cid()) if census.head else None
 
 
 async def erase(hands: Hands, room: RoomName, upto: int, cid: str) -> Any | Denied:

@@ -79,7 +79,7 @@ def _of(kind: Any, limit: int, low: float, high: float) -> Parse:
         return partial(one_of, choices=args)
     if origin is tuple:
         return partial(sequence, inner=_of(args[0], limit, low, high))
-    if origin in (dict, Mapping) or (origin is not None and issubclass(origin, Mapping)):
+    if origin in (dict, Mapping):
         return json_object
     rest = [part for part in args if part is not NoneType]
     assert origin in (Union, UnionType), f"no parser for {kind}"
