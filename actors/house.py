@@ -178,7 +178,9 @@ class House:
             People, self.refs, grace_s=self.grace_s, most=self.connections_per_member, attendance=self.tally.people
         )
         self.people = self.floors.start(Child("people", build_people, capacity=PEOPLE_MAILBOX))
-        alert_tools = AlertTools(lambda: self.people, self.alert_voice, self.clock, self.below, self.zones)
+        alert_tools = AlertTools(
+            lambda: self.people, self.alert_voice, self.clock, self.below, self.zones, activity=self.feed
+        )
         build_alerts = partial(Alerts, self.alert_board, alert_tools)
         self.alerts = self.floors.start(Child("alerts", build_alerts, capacity=ALERTS_MAILBOX))
         tools = RoomTools(
