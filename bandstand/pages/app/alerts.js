@@ -137,7 +137,8 @@ export class Alerts {
     }
     if (record.ended) this.end(record.frame.id, "");
     this.keep();
-    byId("say")?.focus({ preventScroll: true });
+    // Not to the line to write in: a phone would open its keyboard over half of the screen.
+    this.views.get(record.frame.id)?.querySelector(".alert-unfold").focus({ preventScroll: true });
   }
 
   callForHelp(record, note) {
@@ -236,8 +237,6 @@ export class Alerts {
       answered: "Your call for help has arrived. Stay where you can be found, if that is safe.",
     };
     setText(view.querySelector(".alert-said"), said[record.help] ?? record.problem ?? "");
-    const need = view.querySelector(".alert-need");
-    if (need) setText(need, record.help ? "I need help again" : "I need help");
   }
 
   connectionChanged() {

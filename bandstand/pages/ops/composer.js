@@ -134,7 +134,8 @@ export class Composer {
     byId("raise-next").disabled = true;
     try {
       const ok = await this.desk.order("alert.raise", args, { reason: "preview", dry_run: true });
-      this.decide(args, ok);
+      const { frame } = this.desk.may("alert.preview") ? await this.desk.read("alert.preview", args) : {};
+      this.decide(args, ok, frame);
     } catch (error) {
       setText(problem, error.message || "The connection was lost.");
     } finally {
@@ -142,12 +143,12 @@ export class Composer {
     }
   }
 
-  decide(args, ok) {
+  decide(args, ok, made) {
     this.draft = args;
     const detail = ok.detail ?? {};
     const count = ok.affected ?? detail.people ?? 0;
     const words = { headline: args.headline, text: args.text };
-    const frame = detail.frame ?? { ...args, kind: "alert", info: { [args.lang]: words }, expires: this.desk.now / 1000 + args.expires_s };
+    const frame = made ?? { ...args, kind: "alert", info: { [args.lang]: words }, expires: this.desk.now / 1000 + args.expires_s };
     const shown = make("article", { class: "alert" });
     dress(shown, frame);
     const still = (label, kind) => make("span", { class: `alert-button ${kind}` }, label);

@@ -149,8 +149,8 @@ export class Ledger {
     await load(1).catch(failed);
   }
 
-  person({ member, nickname, state, at, note, room }) {
-    const more = [state, room, at ? clockTime(at) : ""].filter(Boolean).join(", ");
+  person({ member, nickname, state, at, note, rooms }) {
+    const more = [state, ...(rooms ?? []).map(titled), at ? clockTime(at) : ""].filter(Boolean).join(", ");
     return make("li", { title: member ?? "" }, name(nickname), make("span", { class: "hint" }, ` ${more}`), note ? make("p", { class: "line-text", dir: "auto" }, note) : null);
   }
 }

@@ -19,6 +19,7 @@ export class Orders {
     this.form = byId("order-form");
     this.given = new Set();
     this.dialog.addEventListener("close", () => this.answer?.(null));
+    document.querySelectorAll("dialog").forEach((dialog) => dialog.addEventListener("close", () => this.surface()));
     byId("order-close").addEventListener("click", () => this.dialog.close());
   }
 
@@ -143,15 +144,15 @@ export class Orders {
   }
 
   said(command, args, more, ok) {
-    const about = [args.room, args.level && `level ${args.level}`].filter(Boolean).join(" ");
+    const about = [command, args.room, args.level && `level ${args.level}`].filter(Boolean).join(" ");
     if (ok.pending) {
-      const text = `${command} ${about} waits for a second person until ${clockTime(ok.expires)}.`;
+      const text = `${about} waits for a second person until ${clockTime(ok.expires)}.`;
       this.toast(text, { act: "Break glass", run: () => this.breakGlass(command, args, more), bad: true });
       return;
     }
     const people = ok.affected ? ` ${figure(ok.affected)} people.` : "";
     const undo = ok.undo === "exact" || ok.undo === "compensating" ? { act: "Undo", run: () => this.undo(ok.act) } : {};
-    this.toast(`Done: ${command} ${about}.${people}`, command === "act.undo" || !ok.act ? {} : undo);
+    this.toast(`Done: ${about}.${people}`, command === "act.undo" || !ok.act ? {} : undo);
     this.given.forEach((tell) => tell(command, args, ok));
   }
 
@@ -163,6 +164,12 @@ export class Orders {
       danger: true,
       extra: { break_glass: true, ...(more.confirm && { confirm: more.confirm }), ...(more.ttl_s && { ttl_s: more.ttl_s }) },
     });
+  }
+
+  // Whatever lies under an open dialog can be neither seen nor pressed: what was done is said in the topmost one.
+  surface() {
+    const top = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+    if (byId("toasts").parentElement !== top) top.append(byId("toasts"));
   }
 
   toast(text, { act, run, bad = false } = {}) {
@@ -177,6 +184,7 @@ export class Orders {
     }
     line.append(button("Close", away));
     byId("toasts").append(line);
+    this.surface();
     while (byId("toasts").childElementCount > 4) byId("toasts").firstElementChild.remove();
     setTimeout(away, TOAST_MS);
   }
