@@ -7,7 +7,7 @@ import trio
 from attrs import define, field, frozen
 
 from actors.house import House
-from actors.names import MemberId
+from actors.names import MemberId, Nickname, RoomName
 from actors.tally import Histogram
 from gateway.protocol.kinds import Token
 from gateway.session import Session
@@ -40,6 +40,20 @@ class Counts:
 
 
 @frozen
+class Reported:
+    """A member finds that somebody should look at a message."""
+
+    room: RoomName
+    seq: int
+    why: str
+    member: MemberId
+    nickname: Nickname
+
+
+def to_nobody(report: Reported) -> None: ...
+
+
+@frozen
 class Reception:
     """What every connection of this server shares. `nursery` takes the waiting that a connection must not do itself."""
 
@@ -55,4 +69,6 @@ class Reception:
     wall: Callable[[], float]
     spread: Callable[[], float]
     """-1.0 to 1.0, evenly."""
+    reported: Callable[[Reported], None] = to_nobody
+    """Never blocks, never raises."""
     inside: "set[Connection]" = field(factory=set)  # all, strangers included

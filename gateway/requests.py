@@ -20,10 +20,10 @@ from actors.room.pages import PAGE_BYTES
 from gateway import voice
 from gateway.alerts import listed
 from gateway.answers import Answer, HistoryAnswer, JoinAnswer, SendAnswer
-from gateway.protocol import client
+from gateway.protocol import client, server
 from gateway.protocol.frames import RoomRequest, ServerFrame
 from gateway.protocol.server import Alerts
-from gateway.reception import Reception
+from gateway.reception import Reception, Reported
 from gateway.session import Session
 from gateway.wire.contract import Wire
 
@@ -73,10 +73,30 @@ class Errands:
                 self._pass_on(room, say.Typing(self.member, self._called(room)))
             case client.History(id, room, before, after, limit):
                 self._deliver(room, say.History(HistoryAnswer(self, id, room), before, after, limit))
+            case client.Report():
+                self._report(frame)
             case client.Members(id, room, page):
                 self._deliver(room, say.Members(Answer(self, id), page))
             case _:
                 assert_never(frame)
+
+    def _report(self, frame: client.Report) -> None:
+        if self._seat(frame.room) is None:
+            self._say(voice.error(frame.id, Refused(Reason.NOT_JOINED)))
+            return
+        nickname = self._called(frame.room)
+        self._reception.reported(Reported(frame.room, frame.seq, frame.why, self.member, nickname))
+        self._say(server.Ok(frame.id))
+
+    def _seat(self, room: RoomName) -> Seat | None:
+        """Where we sit; None: not there, or no longer."""
+        seat = self.seats.get(room)
+        if seat is None or not seat.removed:
+            return seat
+        self._session.left(room)
+        del self.seats[room]
+        self._tell(self._reception.house.alerts, alerts.Left(self.member, room))
+        return None
 
     def _called(self, room: RoomName) -> Nickname:
         seat = self.seats.get(room)
@@ -111,7 +131,7 @@ class Errands:
         return shown
 
     def _leave(self, id: int, room: RoomName) -> None:
-        seat = self.seats.get(room)
+        seat = self._seat(room)
         if seat is None:
             self._say(voice.error(id, Refused(Reason.NOT_JOINED)))
             return
@@ -127,7 +147,7 @@ class Errands:
 
     def _deliver(self, name: RoomName, request: Asked) -> None:
         ref = self._reception.house.refs.get(name)
-        if name not in self.seats:
+        if self._seat(name) is None:
             request.reply.answer(Refused(Reason.NOT_JOINED))
         elif ref is None:
             request.reply.answer(Refused(Reason.UNAVAILABLE, "this room is just opening; try again", 500))

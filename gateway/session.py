@@ -19,7 +19,7 @@ from gateway.protocol.frames import ClientFrame, RoomRequest
 from gateway.protocol.kinds import Count, Positions
 from gateway.protocol.replies import error
 
-FEATURES = ("history", "members", "edit", "delete", "react", "typing", "presence", "alerts")
+FEATURES = ("history", "members", "edit", "delete", "react", "typing", "presence", "alerts", "report")
 
 
 class State(Enum):
@@ -310,7 +310,7 @@ def _budget(frame: ClientFrame | BadFrame | UnknownType) -> Budget | None:
             return None
         case (
             UnknownType() | client.Auth() | client.Leave() | client.React() | client.History() | client.Members()
-            | client.Heartbeat()
+            | client.Report() | client.Heartbeat()
         ):  # fmt: skip
             return Budget.CONTROL
     assert_never(frame)

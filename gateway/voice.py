@@ -3,15 +3,33 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal, assert_never, cast
 
-from attrs import astuple
+from attrs import asdict
 
-from actors.events import Deleted, Edited, Entry, Message, Policy, PolicyChanged, Tombstone
+from actors.events import (
+    AlertNotice,
+    Cleared,
+    Deleted,
+    Edited,
+    Entry,
+    Erased,
+    Hidden,
+    Message,
+    Moderation,
+    Moved,
+    Notice,
+    Pinned,
+    Policy,
+    PolicyChanged,
+    Restored,
+    Tombstone,
+    Uncleared,
+)
 from actors.journal.log import Page, Stored
 from actors.names import MemberId, Nickname, RoomName
 from actors.refusals import Refused
 from actors.room.messages import Done, Joined, MemberCard, MembersPage
 from actors.room.presence import Counted, Diff
-from gateway.protocol import server
+from gateway.protocol import orders, server
 from gateway.protocol.codec import encode
 from gateway.protocol.codes import CloseCode
 from gateway.protocol.frames import EntryFrame, OkFrame, ServerFrame
@@ -51,6 +69,12 @@ class WireVoice:
     def reactions(self, room: RoomName, counts: Mapping[int, Mapping[str, int]]) -> bytes:
         return framed(server.Reactions(room, _reactions(counts)))
 
+    def rules(self, room: RoomName, policy: Policy) -> bytes:
+        return framed(server.RulesFrame(room, **asdict(_rules(policy))))
+
+    def removed(self, room: RoomName, reason: str, until: float | None, to: RoomName | None) -> bytes:
+        return framed(orders.RemovedFrame(room, reason, until, to))
+
     def presence_diff(self, room: RoomName, diff: Diff) -> bytes:
         rev, online, joins = Count(diff.rev), Count(diff.online), _cards(diff.joins)
         return framed(server.Presence(room, "diff", diff.instance, rev, online, joins, diff.leaves))
@@ -66,24 +90,53 @@ def entry_frame(room: RoomName, entry: Entry) -> EntryFrame:
     """One entry, as it is pushed and as `history` lists it."""
     epoch, seq, ts, author = entry.epoch, Seq(entry.seq), entry.ts, entry.author
     match entry.body:
-        case Message(nickname, text, reply_to, edited):
+        case Message(nickname, text, reply_to, edited, badge):
             answered = None if reply_to is None else Seq(reply_to)
             newest = Seq(edited) if edited else None
             return server.MessageFrame(
-                room, epoch, seq, ts, author, nickname, entry.cid, text=text, reply_to=answered, edited=newest
-            )
-        case Tombstone(edit_of=int() as target):
-            return server.EditedFrame(room, epoch, seq, ts, author, Seq(target), "", deleted=True)
-        case Tombstone():
-            return server.MessageFrame(room, epoch, seq, ts, author, text="", deleted=True)
+                room, epoch, seq, ts, author, nickname, entry.cid,
+                text=text, reply_to=answered, edited=newest, badge=badge,
+            )  # fmt: skip
+        case Tombstone(int() as target, hidden):
+            return server.EditedFrame(room, epoch, seq, ts, author, Seq(target), "", not hidden, hidden)
+        case Tombstone(_, hidden):
+            return server.MessageFrame(room, epoch, seq, ts, author, text="", deleted=not hidden, hidden=hidden)
         case Edited(target, text):
             return server.EditedFrame(room, epoch, seq, ts, author, Seq(target), text)
         case Deleted(target):
             return server.DeletedFrame(room, epoch, seq, ts, author, Seq(target))
         case PolicyChanged(policy):
-            rules = astuple(_rules(policy), recurse=False)
-            return server.PolicyFrame(room, epoch, seq, ts, *rules)
+            rules = asdict(_rules(policy))
+            del rules["lockdown"]
+            return server.PolicyFrame(room, epoch, seq, ts, **rules)
+        case _:
+            return _order_frame(room, entry, entry.body)
     assert_never(entry.body)
+
+
+def _order_frame(room: RoomName, entry: Entry, body: Moderation) -> orders.OrderFrame:
+    at = (room, entry.epoch, Seq(entry.seq), entry.ts, entry.author)
+    match body:
+        case Hidden(target, reason):
+            return orders.HiddenFrame(*at, Seq(target), reason)
+        case Restored(target):
+            return orders.RestoredFrame(*at, Seq(target))
+        case Pinned(target):
+            return orders.PinnedFrame(*at, None if target is None else Seq(target))
+        case Cleared(upto):
+            return orders.ClearedFrame(*at, Seq(upto))
+        case Erased(upto):
+            return orders.ClearedFrame(*at, Seq(upto), erased=True)
+        case Uncleared(upto):
+            return orders.UnclearedFrame(*at, Seq(upto))
+        case AlertNotice(alert, rev, headline, text, status):
+            said = cast(Literal["actual", "exercise", "test"], status)
+            return orders.AlertNoticeFrame(*at, alert, Count(rev), headline, text, said)
+        case Moved(to, reason):
+            return orders.MovedFrame(*at, to, reason)
+        case Notice(text, badge):
+            return orders.NoticeFrame(*at, text, badge)
+    assert_never(body)
 
 
 def ok(re: int, answer: Answer, alerts: server.Alerts = ()) -> OkFrame:
@@ -136,6 +189,7 @@ def _joined(re: RequestId, here: Joined, alerts: server.Alerts) -> server.OkJoin
         code=here.code,
         title=here.title,
         alerts=alerts,
+        pinned=None if here.pinned is None else Seq(here.pinned),
     )
 
 
@@ -149,6 +203,9 @@ def _rules(policy: Policy) -> server.Rules:
         presence=cast(Literal["auto", "off"], policy.presence),
         expires=policy.expires,
         reason=policy.reason,
+        closed=policy.closed,
+        lockdown=Count(policy.lockdown),
+        official=policy.official,
     )
 
 

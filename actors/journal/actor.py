@@ -87,6 +87,9 @@ class Journal(Actor[Never]):
         """What is done once a second. LogFailed."""
         desk, now = self._desk, self._desk.clock.now()
         desk.housekeep()
+        for _ in range(PRUNE_STEPS):
+            if not await desk.do(Store.wipe):
+                break
         erased = await desk.do(lambda store: store.tick(now))
         if self._setup.path is not None:
             await self._copy_back(self._setup.path, erased)

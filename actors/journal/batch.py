@@ -8,18 +8,37 @@ from typing import assert_never
 
 from attrs import evolve, frozen
 
-from actors.events import Body, Deleted, Edited, Entry, Message, PolicyChanged, Tombstone
+from actors.events import (
+    AlertNotice,
+    Body,
+    Cleared,
+    Deleted,
+    Edited,
+    Entry,
+    Erased,
+    Hidden,
+    Message,
+    Moved,
+    Notice,
+    Pinned,
+    PolicyChanged,
+    Restored,
+    Tombstone,
+    Uncleared,
+)
 from actors.journal import bulk
 from actors.journal.codec import (
     DELETED,
-    GONE,
+    ERASED,
     MESSAGE,
     Damaged,
     Row,
     decode,
     encode,
+    is_gone,
     kind_of,
     link,
+    plain,
     same_words,
     target_of,
 )
@@ -56,13 +75,13 @@ class Known:
     body: bytes
 
     def answer(self, room_id: int | None, offered: Body) -> Outcome:
-        if self.room_id != room_id or self.kind % GONE != kind_of(offered) or not self._same_words(offered):
+        if self.room_id != room_id or plain(self.kind) != kind_of(offered) or not self._same_words(offered):
             return Refused(Reason.CID_REUSED, "this cid already names something else of yours")
         return Stored(self.epoch, self.seq, self.ts, dup=True)
 
     def _same_words(self, offered: Body) -> bool:
         """Words that are erased cannot be compared: the cid alone decides."""
-        if self.kind >= GONE:
+        if is_gone(self.kind):
             return True
         try:
             return same_words(decode(self.kind, self.body), offered)
@@ -97,6 +116,8 @@ class Batch:
         self.outcomes: list[Outcome] = []
         self.rows: list[Row] = []
         self.erased: list[tuple[int, int]] = []
+        self.wiped: dict[int, int] = {}
+        """Epochs in which everything up to a seq is to be erased."""
         self.marks: dict[int, Mark] = {}
         """Where the epochs' heads are after this batch."""
         self.news: dict[RoomName, list[Entry]] = {}
@@ -110,6 +131,8 @@ class Batch:
         bulk.insert(self._db, _insert_heads, [(epoch, mark.head, mark.chain) for epoch, mark in self.marks.items()])
         for epoch, target in self.erased:
             erase_message(self._db, epoch, target)
+        for epoch, upto in self.wiped.items():
+            self._db.execute("INSERT OR IGNORE INTO erasures VALUES (?, ?, 0)", (epoch, upto))
 
     def _find(self, drafts: Sequence[Draft]) -> dict[tuple[str, str], Known]:
         keys = [(draft.author, draft.cid) for draft in drafts]
@@ -138,6 +161,10 @@ class Batch:
                 return DISK_LOW if refused is None and self._disk_low else refused
             case Deleted(target):
                 return self._refused_target(room, target, draft)
+            case Hidden(target) | Restored(target) | Pinned(int() as target):
+                return self._refused_target(room, target, evolve(draft, any_author=True))
+            case Cleared() | Uncleared() | Erased() | Pinned() | AlertNotice() | Moved() | Notice():
+                return None
             case PolicyChanged() | Tombstone():
                 return None
             case _:
@@ -145,11 +172,17 @@ class Batch:
 
     def _refused_target(self, room: Room, seq: int, draft: Draft) -> Refused | None:
         target = self._target(room, seq)
-        if target is None or not target.standing:
+        if target is None or not target.standing or seq <= self._erased_upto(room):
             return Refused(Reason.BAD_ANCHOR, "there is no such message any more")
         if target.author != draft.author and not draft.any_author:
             return Refused(Reason.FORBIDDEN, "this message is not yours")
         return None
+
+    def _erased_upto(self, room: Room) -> int:
+        """What an order has erased is gone, whether or not it has been wiped yet."""
+        query = "SELECT max(target) FROM entries WHERE epoch = ? AND kind = ? AND kind >= 20"
+        (stored,) = self._db.execute(query, (room.epoch_id, ERASED)).fetchone()
+        return max(stored or 0, self.wiped.get(room.epoch_id, 0))
 
     def _target(self, room: Room, seq: int) -> Target | None:
         """As this batch leaves it so far."""
@@ -192,6 +225,8 @@ class Batch:
         elif row.kind == DELETED and row.target is not None:
             self._targets[row.epoch, row.target] = Target("", False)
             self.erased.append((row.epoch, row.target))
+        elif row.kind == ERASED and row.target is not None:
+            self.wiped[row.epoch] = max(row.target, self.wiped.get(row.epoch, 0))
 
 
 def _values(row: Row) -> tuple[bulk.Value, ...]:

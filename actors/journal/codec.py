@@ -11,17 +11,42 @@ from types import NoneType
 import msgspec
 from attrs import evolve, frozen
 
-from actors.events import Body, Deleted, Edited, Entry, Message, PolicyChanged, Tombstone
+from actors.events import (
+    AlertNotice,
+    Body,
+    Cleared,
+    Deleted,
+    Edited,
+    Entry,
+    Erased,
+    Hidden,
+    Message,
+    Moved,
+    Notice,
+    Pinned,
+    PolicyChanged,
+    Restored,
+    Tombstone,
+    Uncleared,
+)
 from actors.names import Cid, Epoch, MemberId
 
 # One byte each in the database (0 and 1 would take none), so that erasing never changes the size of a row.
 MESSAGE, EDITED, DELETED, POLICY = 2, 3, 4, 5
 GONE = 10
-"""Added to the kind of an entry whose words are erased."""
+"""Added to the kind of an entry whose words are erased: 10 to 19 are such."""
+HIDDEN, RESTORED, PINNED, CLEARED, UNCLEARED, ERASED = 20, 21, 22, 23, 24, 25
+ORDERS = range(20, 30)
+"""What a room must know as long as what they are about can be read."""
+ALERT_NOTICE, MOVED, NOTICE = 30, 31, 32
 
 DIGEST_BYTES = 16
 
-_types = {MESSAGE: Message, EDITED: Edited, DELETED: Deleted, POLICY: PolicyChanged}
+_types = {
+    MESSAGE: Message, EDITED: Edited, DELETED: Deleted, POLICY: PolicyChanged, HIDDEN: Hidden, RESTORED: Restored,
+    PINNED: Pinned, CLEARED: Cleared, UNCLEARED: Uncleared, ERASED: Erased, ALERT_NOTICE: AlertNotice, MOVED: Moved,
+    NOTICE: Notice,
+}  # fmt: skip
 _kinds = {cls: kind for kind, cls in _types.items()}
 _decoders: dict[int, msgspec.json.Decoder[Body]] = {kind: msgspec.json.Decoder(cls) for kind, cls in _types.items()}
 _encoder = msgspec.json.Encoder()
@@ -48,8 +73,8 @@ class Row:
 
     def chained(self, born: str, prior: bytes) -> bytes:
         """What the row's chain value must be, after the value `prior` of its predecessor."""
-        words = self.seal if self.kind >= GONE else commitment(self.seal, self.body)
-        return _link(born, prior, self.seq, self.ts, self.kind % GONE, self.author, self.cid, self.target, words)
+        words = self.seal if is_gone(self.kind) else commitment(self.seal, self.body)
+        return _link(born, prior, self.seq, self.ts, plain(self.kind), self.author, self.cid, self.target, words)
 
 
 _int, _str, _blob = (int,), (str,), (bytes,)
@@ -68,13 +93,29 @@ def row_of(epoch: int, seq: int, *rest: object) -> Row:
     return Row(epoch, int(seq), 0.0, MESSAGE + GONE, "", "", None, b"", b"", b"")
 
 
+def is_gone(kind: int) -> bool:
+    return GONE <= kind < 2 * GONE
+
+
+def plain(kind: int) -> int:
+    """As it was written."""
+    return kind - GONE if is_gone(kind) else kind
+
+
 def kind_of(body: Body) -> int:
     """KeyError for a Tombstone: nobody writes one."""
     return _kinds[type(body)]
 
 
 def target_of(body: Body) -> int | None:
-    return body.target if isinstance(body, Edited | Deleted) else None
+    """What the entry is about: a message, or everything up to one."""
+    match body:
+        case Edited() | Deleted() | Hidden() | Restored() | Pinned():
+            return body.target
+        case Cleared() | Uncleared() | Erased():
+            return body.upto
+        case _:
+            return None
 
 
 def encode(body: Body) -> bytes:
@@ -84,7 +125,7 @@ def encode(body: Body) -> bytes:
 
 def decode(kind: int, body: bytes, target: int | None = None) -> Body:
     """Damaged when the bytes are no such body."""
-    if kind >= GONE:
+    if is_gone(kind):
         return Tombstone(target if kind == EDITED + GONE else None)
     try:
         return _decoders[kind].decode(body)

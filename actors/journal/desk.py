@@ -26,12 +26,14 @@ from actors.journal.writer import Writer, attempt
 from actors.kernel import Asks
 from actors.names import MemberId, Nickname, RoomCode, RoomName
 from actors.refusals import Reason, Refused
+from actors.tally import Histogram
 
 T = TypeVar("T")
 
 MAX_BATCH = 512
 """Drafts a commit: nearly as good per row as thousands, and its answers hold the loop for no more than some ms."""
 
+BATCH_ROWS = (0, 1, 2, 5, 10, 20, 50, 100, 200, MAX_BATCH)
 REPAIR_ENTRIES = 1_000
 _BUSY = Refused(Reason.BUSY, "the server has more to store than it can; try again", 1_000)
 _DOWN = Refused(Reason.UNAVAILABLE, "the server cannot store this now", 2_000)
@@ -53,6 +55,8 @@ class Counters:
     """Exceptions out of answers and wakes; the last one is kept beside."""
     last_callback_error: str = ""
     last_commit_s: float = 0.0
+    commit: Histogram = field(factory=Histogram)
+    batch_rows: Histogram = field(factory=lambda: Histogram(BATCH_ROWS))
     commit_s: deque[float] = field(factory=lambda: deque(maxlen=256))
     """Durations of the latest commits, in seconds."""
 
@@ -244,6 +248,8 @@ class Desk:
         counters.biggest_batch = max(counters.biggest_batch, len(batch.drafts))
         counters.last_commit_s = batch.commit_s
         counters.commit_s.append(batch.commit_s)
+        counters.commit.observe(batch.commit_s)
+        counters.batch_rows.observe(len(batch.drafts))
 
     def _answer(self, drafts: Sequence[Draft], outcomes: Sequence[Outcome]) -> None:
         self.counters.in_flight -= len(drafts)
@@ -306,7 +312,9 @@ class Desk:
 
         def job(store: Store) -> Page:
             after, limit = following.last, REPAIR_ENTRIES
-            return pages.page(store.db, following.room, after=after, before=None, limit=limit, max_bytes=1 << 20)
+            return pages.page(
+                store.db, following.room, after=after, before=None, limit=limit, max_bytes=1 << 20, veiled=False
+            )
 
         def done(page: Page) -> None:
             following.repaired(page.epoch, page.entries, page.more)
@@ -345,6 +353,12 @@ class Desk:
     async def renew(self, room: RoomName) -> RoomRecord:
         now = self.clock.now()
         return await self.do(lambda store: store.renew(room, now))
+
+    async def update(self, record: RoomRecord) -> RoomRecord:
+        return await self.do(lambda store: store.update(record))
+
+    async def purge(self, room: RoomName) -> bool:
+        return await self.do(lambda store: store.purge(room))
 
     async def rooms(self) -> list[RoomRecord]:
         return [room.record for room in await self.look(pages.rooms)]

@@ -13,11 +13,14 @@ nothing in room/ may assume that this process is the only writer.
 3. A Following shows every entry in order and without holes, whoever wrote it. Wake-ups may merge; `take` gives what
    has come since the last one. The answers of a batch come before its wakes; one wake per room and batch.
 4. Rules (PolicyChanged) are entries; retention never trims them, so that a room's rules outlive its words. The log
-   sets the `rev` of a committed policy to its seq.
+   sets the `rev` of a committed policy to its seq. So are orders (events.Moderation): what is Hidden or Cleared reads
+   as a Tombstone, with its edits, until it is Restored or Uncleared; no page shows it. `Erased(upto)` does what Deleted
+   does, for all messages up to there: at once for whoever reads, and byte by byte soon after.
 5. Committing `Deleted(target)` erases the target's body and those of its edits: no byte of it is left in the database
    or its WAL soon after. Committing `Edited(target)` gives the target its new text.
 6. An Edited or Deleted draft is Refused(forbidden) unless its author wrote the target (`any_author` lifts this), and
-   Refused(bad_anchor) when there is no such message (any more). A tombstone is no message.
+   Refused(bad_anchor) when there is no such message (any more). A tombstone is no message. So are Hidden, Restored and
+   Pinned, whoever hands them in; a hidden message is one that is there.
 7. No (epoch, seq) ever names two contents. Epochs sort by creation. A Following ends with its epoch: whoever is told
    EpochChanged opens the room again.
 8. In-flight drafts are bounded at the source: `append` answers Refused(busy) over `max_in_flight`."""
@@ -85,12 +88,19 @@ class RoomRecord:
     head: int
     oldest: int
     created: float
+    zone: str = ""
+    official: bool = False
+    deleted: float | None = None
+    """Unix seconds since when nobody may enter; None: it is open."""
+    active: float = 0.0
+    """Unix seconds when somebody was last there, to the day; 0: not since it was made."""
 
 
 @frozen
 class Opening:
-    """What a room folds when it starts: its rules (every entry that retention spares, ascending) and its tail. Rules
-    that are as young as the tail stand in both; folding an entry twice changes nothing."""
+    """What a room folds when it starts: its rules (PolicyChanged, and the orders about what can still be read:
+    ascending) and its tail. Rules that are as young as the tail stand in both; folding an entry twice changes nothing.
+    In the tail stand the words of hidden messages too: the room veils them, and has them when they are restored."""
 
     record: RoomRecord
     rules: tuple[Entry, ...]
@@ -181,6 +191,16 @@ class RoomLog(Protocol):
         ...
 
     async def rooms(self) -> list[RoomRecord]: ...
+
+    async def update(self, record: RoomRecord) -> RoomRecord:
+        """Write title, code, zone, official, deleted and active as they stand in `record`. KeyError: no such room, or
+        the code is another's."""
+        ...
+
+    async def purge(self, room: RoomName) -> bool:
+        """Remove a room with all its entries, for good: the name begins anew, no byte of a word is left soon after.
+        False: there is none."""
+        ...
 
     async def react(self, room: RoomName, seq: int, member: MemberId, emoji: str, on: bool) -> dict[str, int]:
         """The message's counts afterwards, committed. KeyError: no such message. At most 20 different emoji a message:

@@ -6,10 +6,27 @@ from contextlib import contextmanager
 
 from attrs import define, evolve, frozen
 
-from actors.events import Edited, Entry, Message
-from actors.journal.codec import EDITED, GONE, MESSAGE, Damaged, Row, decode, entry_of, first_link, row_of
+from actors.events import Edited, Entry, Message, Tombstone
+from actors.journal.codec import (
+    CLEARED,
+    EDITED,
+    ERASED,
+    GONE,
+    HIDDEN,
+    MESSAGE,
+    ORDERS,
+    RESTORED,
+    UNCLEARED,
+    Damaged,
+    Row,
+    decode,
+    entry_of,
+    first_link,
+    plain,
+    row_of,
+)
 from actors.journal.log import Opening, Page, RoomRecord, RosterRow
-from actors.names import Epoch, MemberId, Nickname, RoomCode, RoomName
+from actors.names import Cid, Epoch, MemberId, Nickname, RoomCode, RoomName
 
 ROW_OVERHEAD_BYTES = 100  # what an entry costs beside its body when it is framed
 
@@ -30,10 +47,17 @@ class Room:
     suspect: bool
     head: int
     chain: bytes
+    zone: str
+    official: int
+    deleted: float | None
+    active: float
 
     @property
     def record(self) -> RoomRecord:
-        return RoomRecord(self.name, self.code, self.title, self.epoch, self.head, self.oldest, self.created)
+        return RoomRecord(
+            self.name, self.code, self.title, self.epoch, self.head, self.oldest, self.created, self.zone,
+            bool(self.official), self.deleted, self.active,
+        )  # fmt: skip
 
 
 @frozen
@@ -53,7 +77,8 @@ def snapshot(db: sqlite3.Connection) -> Iterator[None]:
         db.execute("ROLLBACK")
 
 
-_rooms = """SELECT r.id, r.name, r.code, r.title, r.created, e.id, e.name, e.born, e.oldest, e.suspect, h.head, h.chain
+_rooms = """SELECT r.id, r.name, r.code, r.title, r.created, e.id, e.name, e.born, e.oldest, e.suspect, h.head, h.chain,
+    r.zone, r.official, r.deleted, r.active
     FROM rooms r JOIN epochs e ON e.id = r.epoch JOIN heads h ON h.epoch = e.id"""
 
 
@@ -76,6 +101,10 @@ _rules = """SELECT epoch, seq, ts, kind, author, cid, target, body, seal, chain 
     WHERE epoch = ? AND kind = 5 ORDER BY seq"""
 
 
+_orders = """SELECT epoch, seq, ts, kind, author, cid, target, body, seal, chain FROM entries
+    WHERE epoch = ? AND kind >= 20 AND kind < ? AND seq >= ? ORDER BY seq"""
+
+
 def rows_between(db: sqlite3.Connection, epoch: int, first: int, last: int, limit: int = -1) -> list[Row]:
     return [row_of(*row) for row in db.execute(_range, (epoch, first, last, limit))]
 
@@ -84,10 +113,22 @@ def rule_rows(db: sqlite3.Connection, epoch: int) -> list[Row]:
     return [row_of(*row) for row in db.execute(_rules, (epoch,))]
 
 
+def order_rows(db: sqlite3.Connection, of: Room) -> list[Row]:
+    return [row_of(*row) for row in db.execute(_orders, (of.epoch_id, ORDERS.stop, of.oldest))]
+
+
 def page(
-    db: sqlite3.Connection, name: RoomName, *, after: int | None, before: int | None, limit: int, max_bytes: int
+    db: sqlite3.Connection,
+    name: RoomName,
+    *,
+    after: int | None,
+    before: int | None,
+    limit: int,
+    max_bytes: int,
+    veiled: bool = True,
 ) -> Page:
-    """See RoomLog.read. KeyError: no such room."""
+    """See RoomLog.read. KeyError: no such room. `veiled` False: the words of hidden messages too, for a room to
+    fold."""
     with snapshot(db):
         of = room(db, name)
         ascending = after is not None
@@ -98,7 +139,12 @@ def page(
             return Page(of.epoch, (), False, of.oldest, of.head)
         more = rows[-1].seq < of.head if ascending else rows[0].seq > of.oldest
         reactions = reactions_between(db, of.epoch_id, rows[0].seq, rows[-1].seq)
-        return Page(of.epoch, served(db, of, rows), more, of.oldest, of.head, reactions)
+        veil = _veil(db, of, rows) if veiled else Veil(_floors(db, of.epoch_id).erased)
+        entries = served(db, of, rows, veil)
+        shown = {
+            seq: counts for seq, counts in reactions.items() if isinstance(entries[seq - rows[0].seq].body, Message)
+        }
+        return Page(of.epoch, entries, more, of.oldest, of.head, shown)
 
 
 def _bounded(
@@ -116,17 +162,66 @@ def _bounded(
     return rows if ascending else rows[::-1]
 
 
-def served(db: sqlite3.Connection, of: Room, rows: Sequence[Row]) -> tuple[Entry, ...]:
+@frozen
+class Veil:
+    """What of an epoch reads as tombstones. `floor`: everything up to it; `erased`: for good up to there."""
+
+    erased: int = 0
+    floor: int = 0
+    hidden: frozenset[int] = frozenset()
+
+    def over(self, row: Row) -> Tombstone | None:
+        """Instead of the row's body; None: it is shown."""
+        if row.kind not in (MESSAGE, EDITED):
+            return None
+        about = row.target if row.kind == EDITED else None
+        seq = row.seq if about is None else about
+        if seq <= self.erased:
+            return Tombstone(about)
+        return Tombstone(about, hidden=True) if seq <= self.floor or seq in self.hidden else None
+
+
+def _floors(db: sqlite3.Connection, epoch: int) -> Veil:
+    """Without what is hidden one by one. A few rows out of an index."""
+    query = "SELECT kind, target FROM entries WHERE epoch = ? AND kind IN (?, ?, ?) AND kind >= 20 ORDER BY seq"
+    cleared: set[int] = set()
+    erased = 0
+    for kind, upto in db.execute(query, (epoch, CLEARED, UNCLEARED, ERASED)):
+        if kind == ERASED:
+            erased = max(erased, upto)
+        elif kind == CLEARED:
+            cleared.add(upto)
+        else:
+            cleared.discard(upto)
+    return Veil(erased, max(erased, *cleared, 0))
+
+
+def _veil(db: sqlite3.Connection, of: Room, rows: Sequence[Row]) -> Veil:
+    floors = _floors(db, of.epoch_id)
+    any_hidden = db.execute("SELECT 1 FROM entries WHERE epoch = ? AND kind = ? AND kind >= 20", (of.epoch_id, HIDDEN))
+    if any_hidden.fetchone() is None:
+        return floors
+    about = {row.target if row.kind == EDITED and row.target is not None else row.seq for row in rows}
+    query = """SELECT target, kind, max(seq) FROM entries
+        WHERE epoch = ? AND target IN (SELECT value FROM json_each(?)) AND kind IN (?, ?) GROUP BY target"""
+    found = db.execute(query, (of.epoch_id, str([*about]), HIDDEN, RESTORED))
+    return evolve(floors, hidden=frozenset(target for target, kind, _ in found if kind == HIDDEN))
+
+
+def served(db: sqlite3.Connection, of: Room, rows: Sequence[Row], veil: Veil) -> tuple[Entry, ...]:
     """The rows, consecutive and ascending, as entries: a message with its newest text."""
     if not rows:
         return ()
     newest = _newest_edits(db, of.epoch_id, rows[0].seq, rows[-1].seq)
-    return tuple(_served(of.epoch, row, newest.get(row.seq)) for row in rows)
+    return tuple(_served(of.epoch, row, newest.get(row.seq), veil) for row in rows)
 
 
-def _served(epoch: Epoch, row: Row, edit: tuple[int, bytes] | None) -> Entry:
+def _served(epoch: Epoch, row: Row, edit: tuple[int, bytes] | None, veil: Veil) -> Entry:
     """A row that does not read is shown as a tombstone: the journal's own checks raise the alarm, and a page of history
     is not lost for one bad row."""
+    veiled = veil.over(row)
+    if veiled is not None:
+        return Entry(epoch, row.seq, row.ts, MemberId(row.author), Cid(row.cid), veiled)
     try:
         entry = entry_of(epoch, row)
         if edit is not None and isinstance(entry.body, Message):
@@ -135,7 +230,8 @@ def _served(epoch: Epoch, row: Row, edit: tuple[int, bytes] | None) -> Entry:
                 return evolve(entry, body=evolve(entry.body, text=words.text, edited=edit[0]))
         return entry
     except Damaged:
-        return entry_of(epoch, evolve(row, kind=row.kind % GONE + GONE))
+        kind = plain(row.kind)
+        return entry_of(epoch, evolve(row, kind=(kind if kind < GONE else MESSAGE) + GONE))
 
 
 def _newest_edits(db: sqlite3.Connection, epoch: int, first: int, last: int) -> dict[int, tuple[int, bytes]]:
@@ -205,13 +301,13 @@ def is_damage(error: sqlite3.DatabaseError) -> bool:
 
 
 def _opening(db: sqlite3.Connection, of: Room, first: int) -> Opening:
-    rules = rule_rows(db, of.epoch_id)
+    rules = sorted((*rule_rows(db, of.epoch_id), *order_rows(db, of)), key=lambda row: row.seq)
     rows = rows_between(db, of.epoch_id, first, of.head)
     _verify(db, of, first, rules, rows)
     return Opening(
         of.record,
         tuple(entry_of(of.epoch, row) for row in rules),
-        served(db, of, rows),
+        served(db, of, rows, Veil(_floors(db, of.epoch_id).erased)),
         reactions_between(db, of.epoch_id, first, of.head),
     )
 

@@ -7,6 +7,7 @@ from actors.journal import doctor, pages
 from actors.journal.batch import Batch
 from actors.journal.codec import first_link
 from actors.journal.epochs import new_epoch
+from actors.journal.log import RoomRecord
 from actors.journal.pages import Room
 from actors.names import RoomCode, RoomName
 
@@ -27,7 +28,7 @@ class Register:
         """KeyError: the code is another room's."""
         if code in self._codes:
             raise KeyError(code)
-        query = "INSERT INTO rooms VALUES (NULL, ?, ?, ?, 0, ?)"
+        query = "INSERT INTO rooms (name, code, title, epoch, created) VALUES (?, ?, ?, 0, ?)"
         room_id = db.execute(query, (name, code, title, wall)).lastrowid
         self._begin_epoch(db, room_id, wall)
         self._codes.add(code)
@@ -37,6 +38,28 @@ class Register:
         db.execute("DELETE FROM rooms WHERE id = ?", (room.id,))
         db.execute("DELETE FROM epochs WHERE id = ?", (room.epoch_id,))
         db.execute("DELETE FROM heads WHERE epoch = ?", (room.epoch_id,))
+        del self.rooms[room.name]
+        self._codes.discard(room.code)
+
+    def update(self, db: sqlite3.Connection, room: Room, record: RoomRecord) -> Room:
+        """KeyError: the code is another room's."""
+        if record.code != room.code and record.code in self._codes:
+            raise KeyError(record.code)
+        query = "UPDATE rooms SET title = ?, code = ?, zone = ?, official = ?, deleted = ?, active = ? WHERE id = ?"
+        row = (record.title, record.code, record.zone, int(record.official), record.deleted, record.active, room.id)
+        db.execute(query, row)
+        self._codes.discard(room.code)
+        self._codes.add(record.code)
+        return self._reload(db, room.name)
+
+    def purge(self, db: sqlite3.Connection, room: Room) -> None:
+        """The name is free at once. The entries stay as empty shells, so that their cids are still known, until
+        retention takes them; their words are wiped step by step (retention.wipe)."""
+        query = """INSERT OR REPLACE INTO erasures
+            SELECT h.epoch, h.head, 0 FROM heads h JOIN epochs e ON e.id = h.epoch WHERE e.room = ?"""
+        db.execute(query, (room.id,))
+        db.execute("UPDATE epochs SET room = 0 WHERE room = ?", (room.id,))  # a room's number may be used again
+        db.execute("DELETE FROM rooms WHERE id = ?", (room.id,))
         del self.rooms[room.name]
         self._codes.discard(room.code)
 

@@ -35,6 +35,30 @@ def _erase(db: sqlite3.Connection, positions: Iterable[tuple[int, int]]) -> None
         )
 
 
+def wipe(db: sqlite3.Connection) -> None:
+    """One step of an ordered erasure of everything up to an entry. Edits that came later go with the messages they
+    are of."""
+    due = db.execute("SELECT epoch, upto, done FROM erasures LIMIT 1").fetchone()
+    if due is None:
+        return
+    epoch, upto, done = due
+    found = db.execute(
+        "SELECT seq FROM entries WHERE epoch = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+        (epoch, done, upto, STEP_ROWS),
+    ).fetchall()
+    last = found[-1][0] if len(found) == STEP_ROWS else upto
+    edits = db.execute(
+        "SELECT seq FROM entries WHERE epoch = ? AND target > ? AND target <= ? AND kind = ?",
+        (epoch, done, last, EDITED),
+    ).fetchall()
+    _erase(db, [(epoch, seq) for (seq,) in (*found, *edits)])
+    db.execute("DELETE FROM reactions WHERE epoch = ? AND seq > ? AND seq <= ?", (epoch, done, last))
+    if last >= upto:
+        db.execute("DELETE FROM erasures WHERE epoch = ? AND upto = ?", (epoch, upto))
+    else:
+        db.execute("UPDATE erasures SET done = ? WHERE epoch = ? AND upto = ?", (last, epoch, upto))
+
+
 @frozen
 class Faded:
     """`oldest`: epoch -> the first seq that is still served. `last`: where to go on."""

@@ -58,6 +58,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             member TEXT PRIMARY KEY, nickname TEXT NOT NULL, first_seen REAL NOT NULL, last_seen REAL NOT NULL)
             WITHOUT ROWID""",
     ),
+    (
+        "ALTER TABLE rooms ADD COLUMN zone TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE rooms ADD COLUMN official INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE rooms ADD COLUMN deleted REAL",  # Unix seconds since when nobody may enter; NULL: it is open
+        "ALTER TABLE rooms ADD COLUMN active REAL NOT NULL DEFAULT 0",  # Unix seconds when somebody was last there
+        "UPDATE rooms SET active = strftime('%s', 'now')",
+        # What moderators ordered, found by what it is (codec.py: 20 and up).
+        "CREATE INDEX orders ON entries(epoch, kind, seq, target) WHERE kind >= 20",
+        """-- words that are still to be wiped, step by step: messages after `done` up to `upto`, and their edits
+        CREATE TABLE erasures (
+            epoch INTEGER, upto INTEGER, done INTEGER NOT NULL, PRIMARY KEY (epoch, upto)) WITHOUT ROWID""",
+    ),
 )
 """Number n takes a database from user_version n to n + 1, in one transaction."""
 

@@ -19,7 +19,7 @@ from actors.journal.log import Alarm, Draft, Durability, JournalUnusable, LogFai
 from actors.journal.marks import Mark, Marks, marks_path
 from actors.journal.pages import Room
 from actors.journal.register import Register
-from actors.journal.retention import CID_KEEP_S, drop, fade
+from actors.journal.retention import CID_KEEP_S, drop, fade, wipe
 from actors.names import MemberId, Nickname, RoomCode, RoomName
 
 MAX_EMOJI = 20
@@ -297,6 +297,20 @@ class Store:
             self._register.forget(db, room)
         return True
 
+    def update(self, record: RoomRecord) -> RoomRecord:
+        """KeyError: no such room, or the code is another's."""
+        room = self.rooms[record.name]
+        with self._change_of_rooms() as db:
+            return self._register.update(db, room, record).record
+
+    def purge(self, name: RoomName) -> bool:
+        room = self.rooms.get(name)
+        if room is None:
+            return False
+        with self._change_of_rooms() as db:
+            self._register.purge(db, room)
+        return True
+
     def renew(self, name: RoomName, now: Now) -> RoomRecord:
         """KeyError: no such room."""
         room = self.rooms[name]
@@ -333,6 +347,15 @@ class Store:
         for room in self.rooms.values():
             room.oldest = max(room.oldest, faded.oldest.get(room.epoch_id, 0))
         return faded.more or dropped.more
+
+    def wipe(self) -> bool:
+        """One short step of an ordered erasure. True: there may be more to do."""
+        if self.db.execute("SELECT 1 FROM erasures LIMIT 1").fetchone() is None:
+            return False
+        with self._transaction():
+            wipe(self.db)
+        self.has_erased = True
+        return True
 
     def tick(self, now: Now) -> bool:
         """Once a second. True: a checkpoint is due, because something was erased."""

@@ -99,6 +99,8 @@ class Seat:
     """Behind because it was too slow, not because it was away: may be taken ahead with a gap."""
     rewound: bool = False
     """Something was dropped, and the client has not been told `behind` yet."""
+    removed: bool = False
+    """The room has taken it back: nobody sits here any more, whatever table it is still in."""
 
     def rewind(self, first_dropped: int) -> None:
         self.level = False

@@ -51,7 +51,15 @@ class Everyone:
     asks: "Asks[tuple[Visit, ...]]"
 
 
-PeopleMessage = Arrived | Departed | SeatsIn | Everyone
+@frozen
+class VisitsOf:
+    """All connections of a member, oldest first; empty: not here."""
+
+    member: MemberId
+    asks: "Asks[tuple[Visit, ...]]"
+
+
+PeopleMessage = Arrived | Departed | SeatsIn | Everyone | VisitsOf
 
 
 @define(eq=False)
@@ -109,6 +117,8 @@ class People(Actor[PeopleMessage]):
                 asks.answer(self._seated(room))
             case Everyone(asks):
                 asks.answer(tuple(visit for visits in self._visits.values() for visit in visits))
+            case VisitsOf(member, asks):
+                asks.answer(tuple(self._visits.get(member, ())))
 
     def _arrive(self, visit: Visit) -> None:
         visits = self._visits.setdefault(visit.member, [])
@@ -131,16 +141,19 @@ class People(Actor[PeopleMessage]):
         self._grace_moved.set()
 
     def _sits(self, member: MemberId, room: RoomName) -> bool:
-        return any(room in visit.seats for visit in self._visits.get(member, ()))
+        return any(_seat(visit.seats, room) is not None for visit in self._visits.get(member, ()))
 
     def _seated(self, room: RoomName) -> Seated:
         seats = [
-            seat for visits in self._visits.values() for visit in visits if (seat := visit.seats.get(room)) is not None
+            seat
+            for visits in self._visits.values()
+            for visit in visits
+            if (seat := _seat(visit.seats, room)) is not None
         ]
         graced = {
             grace.member: str(grace.seats[room].nickname)
             for grace in self._grace
-            if room in grace.seats and not self._sits(grace.member, room)
+            if _seat(grace.seats, room) is not None and not self._sits(grace.member, room)
         }
         return Seated(tuple(seats), tuple(graced.items()))
 
@@ -181,3 +194,9 @@ class People(Actor[PeopleMessage]):
                     del self._late[room]
             if not self._late:
                 self._late_moved = trio.Event()
+
+
+def _seat(seats: Mapping[RoomName, Seat], room: RoomName) -> Seat | None:
+    """The one that the room has not taken back."""
+    seat = seats.get(room)
+    return None if seat is None or seat.removed else seat

@@ -10,7 +10,7 @@ from typing import Literal
 
 from attrs import define, field, frozen
 
-from actors.names import MemberId, RoomName
+from actors.names import MemberId, RoomName, member_bytes
 from actors.refusals import Reason, Refused
 
 NORMAL, NO_NEW_ROOMS, SLOW_EVERYWHERE, KNOWN_ONLY, STAFF_ONLY = 5, 4, 3, 2, 1
@@ -50,6 +50,14 @@ class Sanction:
         return self.until is None or now_wall < self.until
 
 
+def made_at(member: MemberId) -> float | None:
+    """A member's id is made when they first come in, and carries the time (names.make_member_id)."""
+    try:
+        return int.from_bytes(member_bytes(member)[:6], "big") / 1000
+    except (ValueError, OverflowError):
+        return None
+
+
 @define
 class Standing:
     """`lockdown`: 5 normal, 4 no new rooms, 3 slow everywhere and no links, 2 only known members speak, 1 staff only.
@@ -62,7 +70,7 @@ class Standing:
     """steward, staff, medic ...; no entry or "" = an attendee."""
     badges: dict[MemberId, str] = field(factory=dict)
     """What is shown beside the name; where there is none, the role is."""
-    known: Callable[[MemberId], float | None] = lambda member: None
+    known: Callable[[MemberId], float | None] = made_at
     """When a member was first seen, Unix seconds."""
     _sanctions: dict[_Key, Sanction] = field(factory=dict, init=False)
 

@@ -4,29 +4,40 @@ A message's way through here: Post -> judged by the book -> a draft in the log -
 straight from the log; and the log's news -> folded -> fanned out. No room waits for the disk: it is two turns."""
 
 from collections.abc import Sequence
-from functools import partial
 from time import perf_counter
 from typing import assert_never
 
 import trio
 from attrs import evolve
 
-from actors.events import Deleted, Edited, Entry, Policy, PolicyChanged
-from actors.journal.log import Draft, EpochChanged, Following, Opening, Outcome, Page, Stored
+from actors.clock import Now
+from actors.events import (
+    Cleared,
+    Deleted,
+    Edited,
+    Entry,
+    Erased,
+    Hidden,
+    Policy,
+    PolicyChanged,
+    Restored,
+    Uncleared,
+)
+from actors.journal.log import Draft, EpochChanged, Following, Opening, Outcome, Stored
 from actors.kernel import Actor, Inbox
 from actors.names import HOUSE, Cid, Epoch, MemberId, Nickname, RoomName
 from actors.people.outlet import Outlet, Seat
 from actors.people.registry import Seated
 from actors.refusals import Reason, Refused
-from actors.room.book import Book, Judgement
-from actors.room.fanout import Fanout
-from actors.room.lookups import Lookups, Reacting
+from actors.room.book import Book, HouseView, Judgement
+from actors.room.fanout import CHUNK, Fanout
 from actors.room.messages import (
     Census,
     Counts,
     Delete,
     Done,
     Edit,
+    Erase,
     FellBehind,
     History,
     Join,
@@ -34,26 +45,34 @@ from actors.room.messages import (
     Lapsed,
     Leave,
     Members,
+    Moderate,
     Position,
     Post,
     React,
+    RecordChanged,
+    Remove,
+    Removed,
     Reply,
     RoomCensus,
     RoomMessage,
+    RulesChanged,
     SeatLost,
     SetPolicy,
     Typing,
 )
 from actors.room.news import News
-from actors.room.pages import PAGE_BYTES, EpochOver, fitting
+from actors.room.pages import EpochOver
+from actors.room.reading import Reading
 from actors.room.resume import Plan, plan
-from actors.room.tools import PostReply, RoomTools, Unheard
+from actors.room.tools import PostReply, RoomTools, Verdict
 from actors.tally import RoomLook, RoomTally
 
-MODERATION = (Edit, Delete, SetPolicy)
+MODERATION = (Edit, Delete, SetPolicy, Moderate, Erase, Remove)
 """What counts as moderation in a room's budget of time."""
 SETTINGS = "settings-"
 """How the cids of rules begin that come from the settings. No client can use HOUSE's cids."""
+SETTLE_SECONDS = 2.0
+"""For rules out of the settings to be committed, before a room opens without them."""
 
 
 class Room(Actor[RoomMessage]):
@@ -71,7 +90,8 @@ class Room(Actor[RoomMessage]):
         self._moved = trio.Event()
         self._following: Following | None = None
         self._epoch_over = False
-        self._reacting: dict[int, Reacting] = {}
+        self._removed: set[MemberId] = set()
+        """Thrown out by this instance and not back: what they said on their way out does not count."""
         self._seats: dict[Outlet, Seat] = {}
         """By connection: each has one seat at most."""
         self._news = News(name, tools.voice, self._presence, self._seats.values())
@@ -80,9 +100,10 @@ class Room(Actor[RoomMessage]):
 
     async def started(self) -> None:
         opening, self._following = await self._log.open(self.name, self._tools.tail, self._wake)
+        self._record = opening.record
         self._book = Book.open(opening, tail_limit=self._tools.tail)
         self._readmit(await self._tools.seated(self.name))
-        self._apply_settings(opening)
+        await self._apply_settings(opening)
         self._counts.look = self._look
 
     def _wake(self) -> None:
@@ -111,9 +132,9 @@ class Room(Actor[RoomMessage]):
         seat.outlet.control(gap)
         seat.epoch, seat.cursor, seat.target = book.epoch, anew.cursor, anew.target
 
-    def _apply_settings(self, opening: Opening) -> None:
+    async def _apply_settings(self, opening: Opening) -> None:
         """When the settings say something new. What operators have ordered since they last did stands, whatever
-        restarts."""
+        restarts. Nobody is judged before they hold; but no room waits long for a disk that refuses them."""
         wanted = self._settled_policy
         rules = {entry.seq: entry for entry in (*opening.rules, *opening.tail)}
         applied = [
@@ -124,11 +145,19 @@ class Room(Actor[RoomMessage]):
         if wanted is None or applied[-1:] == [evolve(wanted, rev=0)]:
             return
         cid = Cid(f"{SETTINGS}{self.name}-{self._book.epoch}-{self._book.head}")
-        self._append(HOUSE, cid, Judgement(PolicyChanged(wanted), None), Unheard())
+        verdict = Verdict()
+        self._append(HOUSE, cid, Judgement(PolicyChanged(wanted), None), verdict)
+        with trio.move_on_after(SETTLE_SECONDS):
+            seq = await verdict.seq()
+            while self._book.head < seq and not self._epoch_over:
+                await self._moved.wait()
+                self._fold_news()
 
     async def run(self, inbox: Inbox[RoomMessage]) -> None:
         async with trio.open_nursery() as nursery:
-            self._lookups = Lookups(nursery)
+            self._nursery = nursery
+            self._reading = Reading(self.name, self._tools, self._book, self._news, nursery)
+            self._keep_rules()
             self._fanout.attach(self._book, nursery)
             for seat in self._seats.values():
                 self._fanout.admit(seat)
@@ -150,12 +179,17 @@ class Room(Actor[RoomMessage]):
             await self._moved.wait()
             if self._epoch_over:
                 raise EpochOver(f"{self.name} is no longer in epoch {self._book.epoch}")
-            self._moved = trio.Event()
-            entries = self._following.take()
+            entries = self._fold_news()
             if entries:
-                for entry in entries:
-                    self._fold(entry)
                 await self._tell(entries)
+
+    def _fold_news(self) -> Sequence[Entry]:
+        assert self._following is not None
+        self._moved = trio.Event()
+        entries = self._following.take()
+        for entry in entries:
+            self._fold(entry)
+        return entries
 
     async def _tell(self, entries: Sequence[Entry]) -> None:
         counts = self._counts
@@ -169,10 +203,14 @@ class Room(Actor[RoomMessage]):
     def _fold(self, entry: Entry) -> None:
         self._book.fold(entry)
         match entry.body:
-            case Edited(target=target) | Deleted(target=target):
+            case Edited(target=target) | Deleted(target=target) | Hidden(target=target):
                 self._tools.pages.changed(self.name, entry)
-                if isinstance(entry.body, Deleted):
+                if not isinstance(entry.body, Edited):
                     self._news.reactions.pop(target, None)
+            case Restored() | Cleared() | Uncleared() | Erased():
+                self._tools.pages.changed(self.name, entry)
+            case PolicyChanged() if self._fanout.rules:
+                self._rules_changed()
             case _:
                 pass
 
@@ -196,17 +234,20 @@ class Room(Actor[RoomMessage]):
                 self._leave(seat)
                 reply.answer(Done())
             case Edit(reply, author, cid, target, text):
-                self._append(author, cid, self._book.edit(author, target, text, self._clock.now()), reply)
+                now = self._clock.now()
+                barred = self._view(author, text, now).barred
+                self._append(author, cid, self._book.edit(author, target, text, now, barred), reply)
             case Delete(reply, author, cid, target):
                 self._append(author, cid, self._book.delete(author, target, self._clock.now()), reply)
             case React():
-                self._lookups.start(message.reply, partial(self._react, message))
+                self._reading.react(message)
             case History():
-                self._history(message)
+                self._reading.history(message)
             case Members(reply, page):
                 reply.answer(self._presence.page(page))
             case Typing(author, nickname):
-                self._news.typing(author, nickname)
+                if author not in self._removed:
+                    self._news.typing(author, nickname)
             case SeatLost(seat):
                 self._seat_lost(seat)
             case FellBehind(seat):
@@ -216,6 +257,18 @@ class Room(Actor[RoomMessage]):
                 self._news.people_changed()
             case SetPolicy(reply, policy, cid, author):
                 self._append(author, cid, self._book.set_policy(policy, author, self._clock.now()), reply)
+            case Moderate(reply, author, cid, body):
+                self._append(author, cid, self._book.moderate(body), reply)
+            case Erase(reply, upto, cid, author):
+                self._append(author, cid, self._book.moderate(Erased(upto)), reply)
+            case Remove():
+                self._remove(message)
+            case RulesChanged():
+                self._rules_changed()
+            case RecordChanged(record):
+                self._record = record
+                self._book.code, self._book.title = record.code, record.title
+                self._rules_changed()
             case Census(asks):
                 asks.answer(self._census())
             case _:
@@ -225,9 +278,19 @@ class Room(Actor[RoomMessage]):
         now = self._clock.now()
         self._tools.tally.messages_received += 1
         self._counts.posts += 1
-        judgement = self._book.post(post.author, post.nickname, post.text, post.reply_to, now)
+        view = self._view(post.author, post.text, now)
+        judgement = self._book.post(post.author, post.nickname, post.text, post.reply_to, now, view)
         reply = PostReply(post, now, judgement.refusal is None, self._book, self._tools.tally)
         self._append(post.author, post.cid, judgement, reply)
+
+    def _view(self, author: MemberId, text: str, now: Now) -> HouseView:
+        """The refusal rides in the draft, so that the retry of a message that everybody has seen is never judged by a
+        later mute."""
+        standing, wall = self._tools.standing, now.wall
+        barred = standing.may_speak(author, self.name, text, wall) or standing.may_enter(author, self.name, wall)
+        if barred is None and author in self._removed:
+            barred = Refused(Reason.NOT_JOINED, "you have been taken out of this room")
+        return HouseView(barred, standing.badge(author), standing.is_staff(author), standing.slow_floor_s)
 
     def _append(self, author: MemberId, cid: Cid, judgement: Judgement, reply: Reply[Stored]) -> None:
         def heard(outcome: Outcome) -> None:
@@ -245,10 +308,11 @@ class Room(Actor[RoomMessage]):
     def _join(self, join: Join) -> None:
         book, seat, now = self._book, join.seat, self._clock.now()
         book.fade(now.wall - self._tools.keep_s)
-        limit = book.policy.at(now.wall).max_members
-        if self._presence.online >= limit and not self._presence.knows(seat.member):
-            join.reply.answer(Refused(Reason.FULL, f"this room holds {limit} people and is full", 10_000))
+        refusal = self._no_entry(seat.member, now)
+        if refusal is not None:
+            join.reply.answer(refusal)
             return
+        self._removed.discard(seat.member)
         start = self._plan(join)
         gap = start.gap
         told = None if gap is None else self._tools.voice.gap(self.name, gap.start, gap.end, gap.why)
@@ -269,6 +333,19 @@ class Room(Actor[RoomMessage]):
         if told is not None:
             seat.outlet.control(told)
 
+    def _no_entry(self, member: MemberId, now: Now) -> Refused | None:
+        """Who is here already, or within grace, comes back whatever has been closed or filled meanwhile."""
+        banned = self._tools.standing.may_enter(member, self.name, now.wall)
+        if banned is not None or self._presence.knows(member):
+            return banned
+        rules = self._book.policy.at(now.wall)
+        if rules.closed and not self._tools.standing.is_staff(member):
+            said = f"this room is closed: {rules.reason}" if rules.reason else "this room is closed"
+            return Refused(Reason.FORBIDDEN, said)
+        if self._presence.online >= rules.max_members:
+            return Refused(Reason.FULL, f"this room holds {rules.max_members} people and is full", 10_000)
+        return None
+
     def _plan(self, join: Join) -> Plan:
         book = self._book
         start = plan(join.since, join.tail, join.max, book.epoch, book.head, book.oldest, book.policy)
@@ -288,11 +365,12 @@ class Room(Actor[RoomMessage]):
             book.head,
             book.oldest,
             mode,
-            book.policy.at(self._clock.now().wall),
+            self._rules(),
             Counts(self._presence.online),
             seat.nickname,
             book.code,
             book.title,
+            book.pinned,
         )
 
     def _seat_lost(self, seat: Seat) -> bool:
@@ -310,6 +388,48 @@ class Room(Actor[RoomMessage]):
             self._news.people_changed()
         seat.outlet.forget(self.name)
 
+    # Orders
+
+    def _remove(self, order: Remove) -> None:
+        seats = [seat for seat in self._seats.values() if order.member in (None, seat.member)]
+        for seat in seats:
+            seat.removed = True
+            self._seat_lost(seat)
+            seat.outlet.forget(self.name)
+        gone = self._presence.everybody() if order.member is None else (order.member,)
+        for member in gone:
+            self._presence.leave_now(member)
+        self._removed.update(gone)
+        if gone:
+            self._news.people_changed()
+        told = self._tools.voice.removed(self.name, order.reason, order.until, order.to)
+        self._nursery.start_soon(self._tell_removed, [seat.outlet for seat in seats], told)
+        order.reply.answer(Removed(len(seats)))
+
+    async def _tell_removed(self, outlets: Sequence[Outlet], told: bytes) -> None:
+        for start in range(0, len(outlets), CHUNK):
+            for outlet in outlets[start : start + CHUNK]:
+                if outlet not in self._seats:  # not back already
+                    outlet.control(told)
+            await trio.lowlevel.checkpoint()
+
+    def _rules(self) -> Policy:
+        """As they are told: with what the house adds."""
+        policy, standing = self._book.policy.at(self._clock.now().wall), self._tools.standing
+        official = policy.official or self._record.official
+        slow_s = max(policy.slow_s, standing.slow_floor_s)
+        return evolve(policy, lockdown=standing.lockdown, official=official, slow_s=slow_s)
+
+    def _keep_rules(self) -> bytes:
+        """The frame; kept for those who catch up, as the entries that they are told do not say what the house adds."""
+        told = self._rules()
+        frame = self._tools.voice.rules(self.name, told)
+        self._fanout.rules = frame if told != self._book.policy.at(self._clock.now().wall) else b""
+        return frame
+
+    def _rules_changed(self) -> None:
+        self._news.rules(self._keep_rules())
+
     def _census(self) -> RoomCensus:
         book, fanout = self._book, self._fanout
         return RoomCensus(
@@ -323,6 +443,7 @@ class Room(Actor[RoomMessage]):
             fanout.behind,
             len(book.tail),
             book.policy.at(self._clock.now().wall),
+            book.pinned,
         )
 
     def _look(self, entries: int, members: int) -> RoomLook:
@@ -337,49 +458,3 @@ class Room(Actor[RoomMessage]):
             tail,
             tuple((card.member, card.nickname) for card in cards),
         )
-
-    # Reading
-
-    def _history(self, ask: History) -> None:
-        self._book.fade(self._clock.now().wall - self._tools.keep_s)
-        started = perf_counter()
-        recent = self._book.recent(ask.before, ask.after, ask.limit)
-        self._tools.tally.history_access.observe(perf_counter() - started)
-        if recent is None:
-            self._lookups.start(ask.reply, partial(self._old_history, ask))
-            return
-        book = self._book
-        recent = tuple(fitting(recent, PAGE_BYTES, newest=ask.after is None))
-        if ask.after is None:
-            more = bool(recent) and recent[0].seq > book.oldest
-        else:
-            more = bool(recent) and recent[-1].seq < book.head
-        reactions = {entry.seq: counts for entry in recent if (counts := book.reactions.get(entry.seq))}
-        ask.reply.answer(Page(book.epoch, recent, more, book.oldest, book.head, reactions))
-
-    async def _old_history(self, ask: History) -> Page:
-        before = None if ask.after is not None else (ask.before or self._book.head + 1)
-        page = await self._log.read(self.name, after=ask.after, before=before, limit=ask.limit, max_bytes=PAGE_BYTES)
-        self._book.trimmed(page.oldest)
-        return page
-
-    async def _react(self, react: React) -> Done:
-        """Where several were under way for one message, their answers may come in another order than they were counted
-        in: the last one to come looks again."""
-        target, seen = react.target, 1
-        reacting = self._reacting.setdefault(target, Reacting())
-        reacting.now += 1
-        reacting.ever += 1
-        try:
-            counts = await self._log.react(self.name, target, react.author, react.emoji, react.on)
-            while reacting.now == 1 and reacting.ever > seen:
-                seen = reacting.ever
-                page = await self._log.read(self.name, after=target - 1, before=None, limit=1, max_bytes=PAGE_BYTES)
-                counts = page.reactions.get(target, {})
-        finally:
-            reacting.now -= 1
-            if not reacting.now:
-                del self._reacting[target]
-        self._book.react(target, counts)
-        self._news.reacted(target, counts)
-        return Done()

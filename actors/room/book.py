@@ -11,10 +11,29 @@ from math import ceil, isfinite
 from attrs import Factory, define, evolve, field, frozen
 
 from actors.clock import Now
-from actors.events import Body, Deleted, Edited, Entry, Message, Policy, PolicyChanged, Tombstone
+from actors.events import (
+    Body,
+    Cleared,
+    Deleted,
+    Edited,
+    Entry,
+    Erased,
+    Hidden,
+    Message,
+    Moderation,
+    Notice,
+    Pinned,
+    Policy,
+    PolicyChanged,
+    Restored,
+    Tombstone,
+    Uncleared,
+    Veiling,
+)
 from actors.journal.log import Opening
 from actors.names import Epoch, MemberId, Nickname, RoomCode, RoomName
 from actors.refusals import Reason, Refused
+from actors.room.veil import Kept, Veil
 
 TAIL_LIMIT = 100
 SLOWEST_S = 86_400.0
@@ -33,6 +52,21 @@ class Judgement:
     refusal: Refused | None = None
 
 
+@frozen
+class HouseView:
+    """What the house has to say about an author, at this moment (actors/people/standing.py)."""
+
+    barred: Refused | None = None
+    badge: str = ""
+    staff: bool = False
+    """Slow mode is not for them."""
+    slow_floor_s: float = 0.0
+    """Asked of every room."""
+
+
+NOBODY_SPECIAL = HouseView()
+
+
 @define
 class Book:
     """Equal books are equal rooms: whoever folds the same entries gets the same one. Fields are for reading."""
@@ -48,9 +82,12 @@ class Book:
     policy: Policy
     """As last set; `policy.at(now.wall)` is what holds now."""
     tail: deque[Entry]
-    """The newest entries, consecutive up to `head`, read as the log reads them now: edited and erased."""
+    """The newest entries, consecutive up to `head`, read as the log reads them now: edited, veiled and erased."""
     reactions: dict[int, dict[str, int]]
     """seq in the tail -> emoji -> how many."""
+    pinned: int | None = None
+    """The message shown above the others."""
+    veil: Veil = field(factory=Veil)
     tail_limit: int = TAIL_LIMIT
     _spoke: dict[MemberId, float] = field(default=Factory(dict), eq=False, repr=False)
     """Who may have to wait for slow mode -> when they last passed, on the loop's clock, in that order. New rules count
@@ -75,6 +112,7 @@ class Book:
         )
         for entry in sorted((*opening.rules, *tail), key=lambda e: e.seq):
             book._obey(entry)
+        book._reveil()
         for seq, counts in opening.reactions.items():
             book.react(seq, counts)
         return book
@@ -96,17 +134,31 @@ class Book:
         match entry.body:
             case Edited(target=target, text=text):
                 self._edit(entry, target, text)
+                self._cover(-1)
+            case Message():
+                self._cover(-1)
             case Deleted(target=target):
                 self._erase(target)
+            case Hidden() | Restored() | Cleared() | Uncleared() | Erased():
+                self._reveil()
         while len(self.tail) > self.tail_limit:
-            self.reactions.pop(self.tail.popleft().seq, None)
+            self._drop_first()
         return True
 
     def trimmed(self, oldest: int) -> None:
         """Retention has removed everything before `oldest`: memory does not outlive it."""
         self.oldest = max(self.oldest, oldest)
+        self._forget_orders()
         while self.tail and self.tail[0].seq < self.oldest:
-            self.reactions.pop(self.tail.popleft().seq, None)
+            self._drop_first()
+
+    def face(self, entry: Entry) -> Entry:
+        """As it is shown now, whether or not the tail still has it."""
+        first = self.tail[0].seq if self.tail else self.head + 1
+        if entry.seq >= first:
+            return self.tail[entry.seq - first]
+        body = self.veil.face(entry)
+        return entry if body is entry.body else evolve(entry, body=body)
 
     def fade(self, before: float) -> None:
         """What was written before this instant (Unix seconds) is no longer served from memory, whatever the log has
@@ -117,7 +169,9 @@ class Book:
     def react(self, seq: int, counts: Mapping[str, int]) -> None:
         """The message's reactions as they now are. Ignored for what is not a message in the tail."""
         at = self._index(seq)
-        if at is None or not isinstance(self.tail[at].body, Message) or not counts:
+        if (kept := self.veil.kept.get(seq)) is not None:
+            self.veil.kept[seq] = evolve(kept, reactions=dict(counts))
+        elif at is None or not isinstance(self.tail[at].body, Message) or not counts:
             self.reactions.pop(seq, None)
         else:
             self.reactions[seq] = dict(counts)
@@ -138,13 +192,24 @@ class Book:
 
     # The rules
 
-    def post(self, author: MemberId, nickname: Nickname, text: str, reply_to: int | None, now: Now) -> Judgement:
+    def post(
+        self,
+        author: MemberId,
+        nickname: Nickname,
+        text: str,
+        reply_to: int | None,
+        now: Now,
+        house: HouseView = NOBODY_SPECIAL,
+    ) -> Judgement:
         """A pass counts for slow mode at once, so that two quick posts cannot both pass; see `forgive`."""
         rules = self.policy.at(now.wall)
-        refusal = _wordless(text) or _frozen(rules, now) or self._unanchored(reply_to) or self._too_soon(author, now)
-        if refusal is None and rules.slow_s > 0:
-            self._spoke[author] = now.mono
-        return Judgement(Message(nickname, text, reply_to), refusal)
+        slow_s = 0.0 if house.staff else max(rules.slow_s, house.slow_floor_s)
+        refusal = _wordless(text) or house.barred or _frozen(rules, now) or self._unanchored(reply_to)
+        if slow_s > 0:
+            refusal = refusal or self._too_soon(author, now, slow_s, house.slow_floor_s)
+            if refusal is None:
+                self._spoke[author] = now.mono
+        return Judgement(Message(nickname, text, reply_to, badge=house.badge), refusal)
 
     def forgive(self, author: MemberId, at: Now) -> None:
         """The post that passed at this instant was not written (a repetition, or the log refused it): it does not
@@ -152,8 +217,9 @@ class Book:
         if self._spoke.get(author) == at.mono:
             del self._spoke[author]
 
-    def edit(self, author: MemberId, target: int, text: str, now: Now) -> Judgement:
-        return Judgement(Edited(target, text), _wordless(text) or _frozen(self.policy.at(now.wall), now))
+    def edit(self, author: MemberId, target: int, text: str, now: Now, barred: Refused | None = None) -> Judgement:
+        refusal = _wordless(text) or barred or _frozen(self.policy.at(now.wall), now)
+        return Judgement(Edited(target, text), refusal)
 
     def delete(self, author: MemberId, target: int, now: Now) -> Judgement:
         """Allowed while frozen: nobody has to leave their words standing."""
@@ -173,7 +239,17 @@ class Book:
             refusal = Refused(Reason.BAD_FRAME, "these rules would already have expired")
         elif not sane or not isfinite(policy.expires or 0):
             refusal = Refused(Reason.BAD_FRAME, "these are no rules that a room can have")
-        return Judgement(PolicyChanged(evolve(policy, rev=0)), refusal)
+        return Judgement(PolicyChanged(evolve(policy, rev=0, lockdown=5)), refusal)
+
+    def moderate(self, body: Moderation) -> Judgement:
+        """Whether a target is there, the log says."""
+        refusal = None
+        match body:
+            case Cleared(upto) | Uncleared(upto) | Erased(upto) if not 1 <= upto <= self.head:
+                refusal = Refused(Reason.BAD_ANCHOR, f"this room has no entry {upto}")
+            case Notice(text) if not text.strip():
+                refusal = Refused(Reason.BAD_FRAME, "there is no text in this notice")
+        return Judgement(body, refusal)
 
     # Within
 
@@ -181,24 +257,70 @@ class Book:
         if isinstance(entry.body, PolicyChanged):
             self.policy = evolve(entry.body.policy, rev=entry.seq)
             self._spoke.clear()
+        elif isinstance(entry.body, Pinned):
+            self.pinned = entry.body.target
+            self._forget_orders()
+        elif isinstance(entry.body, Veiling):
+            self.veil.obey(entry.body)
+            self._forget_orders()
+
+    def _forget_orders(self) -> None:
+        self.veil.forget(self.oldest)
+        if self.pinned is not None and self.pinned < self.oldest:
+            self.pinned = None
+
+    def _drop_first(self) -> None:
+        seq = self.tail.popleft().seq
+        self.reactions.pop(seq, None)
+        self.veil.kept.pop(seq, None)
+
+    def _reveil(self) -> None:
+        """Every entry of the tail as the orders now have it. O(tail)."""
+        for at, entry in enumerate(self.tail):
+            kept = self.veil.kept.pop(entry.seq, None)
+            if kept is not None:
+                self._reword(at, kept.body)
+                if kept.reactions:
+                    self.reactions[entry.seq] = kept.reactions
+            self._cover(at)
+
+    def _cover(self, at: int) -> None:
+        entry = self.tail[at]
+        over = self.veil.over(entry.seq, entry.body)
+        if over is None:
+            return
+        self._reword(at, over)
+        reactions = self.reactions.pop(entry.seq, {})
+        if over.hidden:
+            self.veil.kept[entry.seq] = Kept(entry.body, reactions)
 
     def _edit(self, entry: Entry, target: int, text: str) -> None:
         at = self._index(target)
         if at is None:
             return
-        match self.tail[at].body:
+        kept = self.veil.kept.get(target)
+        match self.tail[at].body if kept is None else kept.body:
             case Message() as message:
-                self._reword(at, evolve(message, text=text, edited=entry.seq))
-            case Tombstone():
+                reworded = evolve(message, text=text, edited=entry.seq)
+                if kept is None:
+                    self._reword(at, reworded)
+                else:
+                    self.veil.kept[target] = evolve(kept, body=reworded)
+            case Tombstone(hidden=False):
                 self._reword(-1, Tombstone(edit_of=target))
 
     def _erase(self, target: int) -> None:
         self.reactions.pop(target, None)
         for at, entry in enumerate(self.tail):
+            kept = self.veil.kept.get(entry.seq)
+            body = entry.body if kept is None else kept.body
             if entry.seq == target:
                 self._reword(at, Tombstone())
-            elif isinstance(entry.body, Edited) and entry.body.target == target:
+            elif isinstance(body, Edited) and body.target == target:
                 self._reword(at, Tombstone(edit_of=target))
+            else:
+                continue
+            self.veil.kept.pop(entry.seq, None)
 
     def _reword(self, at: int, body: Body) -> None:
         self.tail[at] = evolve(self.tail[at], body=body)
@@ -213,17 +335,19 @@ class Book:
             return None
         return Refused(Reason.BAD_ANCHOR, f"there is no message {reply_to} to reply to")
 
-    def _too_soon(self, author: MemberId, now: Now) -> Refused | None:
+    def _too_soon(self, author: MemberId, now: Now, slow_s: float, floor_s: float) -> Refused | None:
         rules = self.policy.at(now.wall)
-        while self._spoke and now.mono - next(iter(self._spoke.values())) >= rules.slow_s:
+        while self._spoke and now.mono - next(iter(self._spoke.values())) >= max(rules.slow_s, floor_s):
             del self._spoke[next(iter(self._spoke))]
         spoke = self._spoke.get(author)
         if spoke is None:
             return None
-        wait_s = spoke + rules.slow_s - now.mono
-        if rules.expires is not None:
-            wait_s = min(wait_s, rules.expires - now.wall)
-        return Refused(Reason.SLOW_MODE, f"one message every {rules.slow_s:g} s in this room", _ms(wait_s))
+        wait_s = spoke + slow_s - now.mono
+        if wait_s <= 0:
+            return None
+        if rules.expires is not None and slow_s > floor_s:
+            wait_s = min(wait_s, max(rules.expires - now.wall, spoke + floor_s - now.mono))
+        return Refused(Reason.SLOW_MODE, f"one message every {slow_s:g} s in this room", _ms(wait_s))
 
 
 def _run_up_to(head: int, entries: tuple[Entry, ...], limit: int) -> deque[Entry]:

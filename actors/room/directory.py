@@ -11,16 +11,53 @@ from functools import partial
 from typing import assert_never
 
 import trio
-from attrs import define, field, frozen
+from attrs import evolve, field, frozen
 
 from actors.events import Policy
 from actors.journal.log import LogFailed, RoomRecord
-from actors.kernel import Actor, ActorGone, Asks, Budget, Child, DeadReason, Inbox, Quarantined, Ref, Supervisor
-from actors.names import BadName, Below, MemberId, RoomCode, RoomName, make_room_code, room_code, room_name
+from actors.kernel import Actor, ActorGone, Asks, Budget, Child, Inbox, Quarantined, Ref, Supervisor
+from actors.names import Below, MemberId, RoomCode, RoomName, make_room_code
+from actors.people.standing import NO_NEW_ROOMS
 from actors.refusals import Reason, Refused
 from actors.room.actor import Room
 from actors.room.messages import Census, Join, RoomMessage
+from actors.room.orders import (
+    UNKNOWN,
+    Clerk,
+    CreateRoom,
+    DeleteRoom,
+    ListRooms,
+    PurgeRoom,
+    Reach,
+    RestoreRoom,
+    RoomOrder,
+    RoomRow,
+    Unasked,
+    UpdateRoom,
+)
+from actors.room.table import Enter, Known, RoomTable
+
+__all__ = [
+    "CreateRoom",
+    "DeleteRoom",
+    "Directory",
+    "DirectoryMessage",
+    "Enter",
+    "ListRooms",
+    "Listed",
+    "Listing",
+    "PurgeRoom",
+    "Reach",
+    "RestoreRoom",
+    "RoomRow",
+    "RoomRules",
+    "UpdateRoom",
+]
 from actors.room.tools import RoomTools
+
+EXPIRE_EVERY_S = 3_600.0
+ACTIVE_STEP_S = 86_400.0
+"""How exactly it is remembered over a restart when somebody was last in a room."""
 
 
 @frozen
@@ -35,6 +72,8 @@ class RoomRules:
     creations_per_member_h: int = 3
     creations_per_min: int = 300
     retire_after_s: float = 300.0
+    expire_after_s: float = 30 * 86_400.0
+    """Rooms that people made are purged when nobody has been in them for so long."""
     mailbox: int = 1_000
 
 
@@ -45,33 +84,13 @@ class Listed:
 
 
 @frozen
-class Enter:
-    """A join on its way to its room, which is named by name or code."""
-
-    room: str
-    join: Join
-
-    def undelivered(self, reason: DeadReason, retry_after_s: float) -> None:
-        self.join.undelivered(reason, retry_after_s)
-
-
-@frozen
 class Listing:
     """Every room that exists, by name. Heads are as of the directory's start, or of the room's making."""
 
     asks: "Asks[tuple[RoomRecord, ...]]"
 
 
-DirectoryMessage = Enter | Listing
-
-
-@define
-class _Known:
-    record: RoomRecord
-    joins: int = 0
-    """Forwarded to the room, ever."""
-    busy_at: float = 0.0
-    """When somebody last came in, or was found there; seconds on the loop's clock."""
+DirectoryMessage = Enter | Listing | Reach | ListRooms | RoomOrder
 
 
 class Directory(Actor[DirectoryMessage]):
@@ -95,9 +114,10 @@ class Directory(Actor[DirectoryMessage]):
         self._below = below
         self._budget = budget
         self.refs = refs
-        self._known: dict[RoomName, _Known] = {}
-        self._codes: dict[RoomCode, RoomName] = {}
-        self._making: dict[RoomName, list[Enter]] = {}
+        self._table = RoomTable(self._enter)
+        self._known, self._making = self._table.known, self._table.making
+        self._clerk = Clerk(self._table, tools.log, rooms, refs, tools.tallies, tools.clock, self._create)
+        self._expire_due = 0.0
         self._made: deque[float] = deque()
         self._made_by: dict[MemberId, deque[float]] = {}
 
@@ -111,11 +131,12 @@ class Directory(Actor[DirectoryMessage]):
 
     async def started(self) -> None:
         for record in await self._log.rooms():
-            self._note(record)
+            self._table.note(record)
         for name, listed in self._rules.listed.items():
             if name not in self._known:
-                self._note(await self._create(name, listed.title))
-            self._up(name)
+                self._table.note(await self._create(name, None, listed.title))
+            if self._known[name].record.deleted is None:
+                self._up(name)
 
     async def run(self, inbox: Inbox[DirectoryMessage]) -> None:
         async with trio.open_nursery() as nursery:
@@ -129,34 +150,39 @@ class Directory(Actor[DirectoryMessage]):
             case Enter():
                 self._enter(message)
             case Listing(asks):
-                asks.answer(tuple(sorted((known.record for known in self._known.values()), key=lambda r: r.name)))
+                asks.answer(self._records())
+            case Reach(reply, name):
+                reply.answer(self._up(name) if name in self._known else UNKNOWN)
+            case ListRooms(reply):
+                reply.answer(tuple(map(self._row, self._records())))
+            case CreateRoom() | UpdateRoom() | DeleteRoom() | RestoreRoom() | PurgeRoom():
+                self._nursery.start_soon(self._clerk.carry_out, message)
             case _:
                 assert_never(message)
+
+    def _records(self) -> tuple[RoomRecord, ...]:
+        return tuple(sorted((known.record for known in self._known.values()), key=lambda record: record.name))
+
+    def _row(self, record: RoomRecord) -> RoomRow:
+        counts = self._tools.tallies.get(record.name)
+        look = counts.look(0, 0) if counts is not None and counts.look is not None else None
+        return RoomRow(record, look is not None, 0 if look is None else look.online)
 
     # Joining
 
     def _enter(self, enter: Enter) -> None:
-        name = self._resolve(enter.room)
+        name = self._table.resolve(enter.room)
         if isinstance(name, Refused):
             enter.join.reply.answer(name)
         elif name in self._known:
-            self._forward(name, enter.join)
+            if self._known[name].record.deleted is not None:
+                enter.join.reply.answer(UNKNOWN)
+            else:
+                self._forward(name, enter.join)
         elif name in self._making:
             self._making[name].append(enter)
         else:
             self._make_or_refuse(name, enter)
-
-    def _resolve(self, text: str) -> RoomName | Refused:
-        if text in self._known:
-            return RoomName(text)
-        with suppress(BadName):
-            code = room_code(text)
-            by_code = self._codes.get(code)
-            return by_code or Refused(Reason.UNKNOWN_ROOM, f"no room has the code {code}")
-        try:
-            return room_name(text)
-        except BadName as bad:
-            return Refused(Reason.UNKNOWN_ROOM, str(bad))
 
     def _forward(self, name: RoomName, join: Join) -> None:
         known, ref = self._known[name], self._up(name)
@@ -206,6 +232,9 @@ class Directory(Actor[DirectoryMessage]):
 
     def _may_make(self, member: MemberId, now: float) -> Refused | None:
         rules = self._rules
+        standing = self._tools.standing
+        if standing.lockdown <= NO_NEW_ROOMS and not standing.is_staff(member):
+            return Refused(Reason.LOCKED_DOWN, "no new rooms for now")
         if rules.create != "anyone":
             return Refused(Reason.UNKNOWN_ROOM, "there is no such room, and only the organisers can make one")
         if len(self._known) + len(self._making) >= rules.most_rooms:
@@ -234,7 +263,7 @@ class Directory(Actor[DirectoryMessage]):
 
     async def _make(self, name: RoomName, maker: MemberId, began: float) -> None:
         try:
-            self._note(await self._create(name, ""))
+            self._table.note(await self._create(name, None, ""))
         except LogFailed as failure:
             self._take_back(maker, began)
             refusal = Refused(Reason.UNAVAILABLE, f"the room cannot be made now: {failure}", failure.retry_after_ms)
@@ -244,16 +273,12 @@ class Directory(Actor[DirectoryMessage]):
         for enter in self._making.pop(name):
             self._forward(name, enter.join)
 
-    async def _create(self, name: RoomName, title: str) -> RoomRecord:
-        while True:
-            try:
+    async def _create(self, name: RoomName, code: RoomCode | None, title: str) -> RoomRecord:
+        """KeyError: `code` is taken."""
+        while code is None:
+            with suppress(KeyError):  # the code is taken: throw the dice again
                 return await self._log.create(name, make_room_code(self._below), title)
-            except KeyError:
-                continue  # the code is taken: throw the dice again
-
-    def _note(self, record: RoomRecord) -> None:
-        self._known[record.name] = _Known(record)
-        self._codes[record.code] = record.name
+        return await self._log.create(name, code, title)
 
     # Retiring
 
@@ -263,12 +288,17 @@ class Directory(Actor[DirectoryMessage]):
             long_ago = self._clock.now().mono - self._rules.retire_after_s
             for name, known in list(self._known.items()):
                 ref = self.refs.get(name)
+                if ref is not None:
+                    await self._note_active(known)
                 if ref is None or name in self._rules.listed or known.busy_at > long_ago:
                     continue
                 if await self._retire(name, known, ref):
                     await self._forget_if_bare(name)
+            if self._clock.now().mono >= self._expire_due:
+                self._expire_due = self._clock.now().mono + EXPIRE_EVERY_S
+                await self._expire()
 
-    async def _retire(self, name: RoomName, known: _Known, ref: Ref[RoomMessage]) -> bool:
+    async def _retire(self, name: RoomName, known: Known, ref: Ref[RoomMessage]) -> bool:
         joins = known.joins
         try:
             census = await ref.ask(Census)
@@ -292,11 +322,30 @@ class Directory(Actor[DirectoryMessage]):
             gone = await self._log.forget(name)
         waiting = self._making.pop(name)
         if gone:
-            del self._codes[known.record.code]
+            self._table.codes.pop(known.record.code, None)
         else:
             self._known[name] = known
         for enter in waiting:
             self._enter(enter)
+
+    # Expiring
+
+    async def _note_active(self, known: Known) -> None:
+        """So that it is known after a restart too when somebody was last here; to the day, since it costs a commit."""
+        now = self._clock.now().wall
+        record = known.record
+        if record.name in self._known and now - max(record.active, record.created) > ACTIVE_STEP_S:
+            with suppress(LogFailed, KeyError):
+                self._table.renote(known, await self._log.update(evolve(record, active=now)))
+
+    async def _expire(self) -> None:
+        """Rooms that people made and nobody has been in for long, with all that was said there."""
+        before = self._clock.now().wall - self._rules.expire_after_s
+        for name, known in list(self._known.items()):
+            record = known.record
+            kept = name in self._rules.listed or record.official or name in self.refs
+            if not kept and max(record.created, record.active) < before:
+                await self._clerk.carry_out(PurgeRoom(Unasked(), name))
 
 
 def _forget_until(times: deque[float], moment: float) -> None:

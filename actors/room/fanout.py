@@ -46,6 +46,8 @@ class Fanout:
         self._frames: dict[int, tuple[Entry, bytes]] = {}
         """Frames of the tail in memory, made when first needed, beside the very entry that they show."""
         self._mean_frame = 256.0
+        self.rules = b""
+        """What the house adds to the room's rules, for whoever has caught up with the log; empty: nothing."""
 
     def attach(self, book: Book, nursery: trio.Nursery) -> None:
         self._book = book
@@ -83,10 +85,7 @@ class Fanout:
 
     def _faces(self, entries: Sequence[Entry]) -> Iterator[Entry]:
         """As they read by now: what was committed together with its own deletion is not shown to anybody."""
-        tail = self._book.tail
-        first = tail[0].seq if tail else self._book.head + 1
-        for entry in entries:
-            yield tail[entry.seq - first] if entry.seq >= first else entry
+        return map(self._book.face, entries)
 
     async def broadcast(self, entries: Sequence[Entry]) -> None:
         """Offer consecutive entries, already folded, to all level seats: one blob of at most 64 KiB at a time."""
@@ -281,6 +280,8 @@ class Fanout:
             frames.append(self._voice.caught_up(self._room, cursor))
             if self._book.reactions:
                 frames.append(self._voice.reactions(self._room, self._book.reactions))
+            if self.rules:
+                frames.append(self.rules)
         if frames:
             seat.outlet.page(Batch(self._room, seat.cursor + 1, cursor, b"".join(frames), len(frames)))
         # Last, so that a fault above leaves the seat where its client is.

@@ -7,10 +7,10 @@ from typing import Generic, Protocol, TypeVar
 
 from attrs import field, frozen
 
-from actors.events import Policy
-from actors.journal.log import Page, Stored
+from actors.events import Moderation, Policy
+from actors.journal.log import Page, RoomRecord, Stored
 from actors.kernel import Asks, DeadReason
-from actors.names import Cid, Epoch, MemberId, Nickname, RoomName
+from actors.names import HOUSE, Cid, Epoch, MemberId, Nickname, RoomName
 from actors.people.outlet import Seat
 from actors.refusals import Reason, Refused
 
@@ -50,6 +50,7 @@ class Joined:
     """As it stands in this room: with a suffix when somebody here is called the same."""
     code: str
     title: str
+    pinned: int | None = None
 
 
 @frozen
@@ -180,6 +181,55 @@ class SetPolicy(Request[Stored]):
 
 
 @frozen
+class Moderate(Request[Stored]):
+    """An entry of the operators'. Refused(bad_anchor): what it is about is not there (any more). The same cid again is
+    answered as the first time."""
+
+    author: MemberId
+    cid: Cid
+    body: Moderation
+
+
+@frozen
+class Erase(Request[Stored]):
+    """The words of all messages up to `upto` go for good, however many: at once for everybody, on disk soon after."""
+
+    upto: int
+    cid: Cid
+    author: MemberId = HOUSE
+
+
+@frozen
+class Removed:
+    """`count`: connections that were taken out."""
+
+    count: int
+
+
+@frozen
+class Remove(Request[Removed]):
+    """Out of this room, with all connections; each is told. `member` None: everybody. `until`: Unix seconds, for the
+    telling only (whether they may come back, the standing says). `to`: the room to go to instead."""
+
+    member: MemberId | None
+    reason: str = ""
+    until: float | None = None
+    to: RoomName | None = None
+
+
+@frozen
+class RulesChanged:
+    """The house's standing changed: everybody here is told the rules as they hold now."""
+
+
+@frozen
+class RecordChanged:
+    """The directory's: this is what the room is called now."""
+
+    record: RoomRecord
+
+
+@frozen
 class Census:
     """A question for operators and tests: who is here now."""
 
@@ -198,9 +248,10 @@ class RoomCensus:
     behind: int
     tail: int
     policy: Policy
+    pinned: int | None = None
 
 
 RoomMessage = (
     Join | Leave | Post | Edit | Delete | React | History | Members | Typing
-    | SeatLost | FellBehind | Lapsed | SetPolicy | Census
+    | SeatLost | FellBehind | Lapsed | SetPolicy | Moderate | Erase | Remove | RulesChanged | RecordChanged | Census
 )  # fmt: skip

@@ -28,6 +28,7 @@ class News:
         self._presence = presence
         self._seats = seats
         self._typists: dict[MemberId, Nickname] = {}
+        self._rules = b""
         self._stirred = trio.Event()
 
     def people_changed(self) -> None:
@@ -35,6 +36,10 @@ class News:
 
     def reacted(self, seq: int, counts: dict[str, int]) -> None:
         self.reactions[seq] = counts
+        self._stirred.set()
+
+    def rules(self, frame: bytes) -> None:
+        self._rules = frame
         self._stirred.set()
 
     def typing(self, member: MemberId, nickname: Nickname) -> None:
@@ -47,6 +52,9 @@ class News:
             await self._stirred.wait()
             self._stirred = trio.Event()
             now = clock.now()
+            if self._rules:
+                rules, self._rules = self._rules, b""
+                await self._tell_all("rules", rules)
             await self._tell_presence(now.mono, policy().at(now.wall).presence)
             reactions, self.reactions = self.reactions, {}
             for seq, counts in reactions.items():

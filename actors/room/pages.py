@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
-from actors.events import Deleted, Edited, Entry, Message
+from actors.events import Deleted, Edited, Entry, Message, Veiling
 from actors.journal.log import RoomLog
 from actors.names import Epoch, RoomName
 from actors.room.voice import Voice
@@ -90,13 +90,13 @@ class Pages:
             self._bytes -= len(frame)
 
     def changed(self, room: RoomName, entry: Entry) -> None:
-        """An entry that gives an older one another face was committed: the page that showed it is forgotten, and so are
-        those of its edits (a deletion erases them too), which cannot be found by their number."""
+        """An entry that gives an older one another face was committed: the page that showed it is forgotten. Deleting
+        and hiding take the edits along, which cannot be found by their number: the room's pages are all forgotten."""
         match entry.body:
             case Edited(target):
                 self._stale += 1
                 self._drop((room, entry.epoch, (target - 1) - (target - 1) % PAGE_ENTRIES))
-            case Deleted():
+            case _ if isinstance(entry.body, Deleted | Veiling):
                 self._stale += 1
                 for key in [key for key in self._kept if key[0] == room]:
                     self._drop(key)

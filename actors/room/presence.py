@@ -111,6 +111,9 @@ class Presence:
         """Members, those within their grace included."""
         return len(self._here)
 
+    def everybody(self) -> tuple[MemberId, ...]:
+        return tuple(self._here)
+
     def nickname(self, member: MemberId) -> Nickname | None:
         """As it stands in this room; None: not here."""
         here = self._here.get(member)

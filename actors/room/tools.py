@@ -3,12 +3,14 @@
 from collections.abc import Awaitable, Callable
 from math import inf
 
-from attrs import frozen
+import trio
+from attrs import field, frozen
 
 from actors.clock import Clock, Now
 from actors.journal.log import RoomLog, Stored
 from actors.names import RoomName
 from actors.people.registry import Seated
+from actors.people.standing import Standing
 from actors.refusals import Refused
 from actors.room.book import Book
 from actors.room.messages import Post
@@ -36,6 +38,8 @@ class RoomTools:
     tail: int = TAIL_LIMIT
     keep_s: float = inf
     """Retention: a room whose members stay does not outlive it in memory."""
+    standing: Standing = field(factory=Standing)
+    """Read here, written by the admin alone."""
 
 
 @frozen
@@ -58,8 +62,18 @@ class PostReply:
         self.post.reply.answer(value)
 
 
-class Unheard:
-    """What the room itself writes is answered by the log's news."""
+class Verdict:
+    """The log's, on what a room writes itself."""
+
+    def __init__(self) -> None:
+        self._heard = trio.Event()
+        self._value: Stored | Refused | None = None
 
     def answer(self, value: Stored | Refused) -> None:
-        """Nobody asked."""
+        self._value = value
+        self._heard.set()
+
+    async def seq(self) -> int:
+        """Where it stands; 0: it was not written."""
+        await self._heard.wait()
+        return self._value.seq if isinstance(self._value, Stored) else 0

@@ -5,7 +5,7 @@ Every method returns whole frames, ready for any member of the room: encoded and
 from collections.abc import Mapping
 from typing import Protocol
 
-from actors.events import Entry
+from actors.events import Entry, Policy
 from actors.names import MemberId, Nickname, RoomName
 from actors.room.presence import Counted, Diff
 
@@ -23,6 +23,14 @@ class Voice(Protocol):
 
     def reactions(self, room: RoomName, counts: Mapping[int, Mapping[str, int]]) -> bytes:
         """seq -> emoji -> how many, for every message whose counts changed."""
+        ...
+
+    def rules(self, room: RoomName, policy: Policy) -> bytes:
+        """The rules as they hold now, with what the house adds; no entry of the log."""
+        ...
+
+    def removed(self, room: RoomName, reason: str, until: float | None, to: RoomName | None) -> bytes:
+        """To one who is no longer in the room."""
         ...
 
     def presence_diff(self, room: RoomName, diff: Diff) -> bytes: ...

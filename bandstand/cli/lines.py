@@ -7,19 +7,27 @@ from unicodedata import category
 from attrs import asdict
 
 from bandstand.client import (
+    AlertNotice,
     Behind,
     CaughtUp,
+    Cleared,
     ConnectionState,
     Deleted,
     Edited,
     Event,
     Gap,
+    Hidden,
     Message,
+    Moved,
+    Notice,
     Policy,
     PolicyChanged,
     Reactions,
     Removed,
+    Restored,
+    RulesNow,
     State,
+    TakenOut,
 )
 
 ZERO_WIDTH_JOINER = "\u200d"  # Holds emoji together.
@@ -58,6 +66,8 @@ def line(event: Event) -> str | None:
             return f"{clock(ts)} #{target} now reads: {plain(text)}"
         case Deleted(target=target, ts=ts):
             return f"{clock(ts)} #{target} was removed"
+        case Removed(seq=seq, ts=ts, hidden=True):
+            return f"{clock(ts)} #{seq} (hidden by the organisers)"
         case Removed(seq=seq, ts=ts):
             return f"{clock(ts)} #{seq} (removed)"
         case PolicyChanged(ts=ts, policy=policy):
@@ -67,6 +77,31 @@ def line(event: Event) -> str | None:
         case Reactions(seq=seq, counts=counts):
             said = " ".join(f"{plain(emoji)} {count}" for emoji, count in counts.items())
             return f"      #{seq} {said or 'no reactions any more'}"
+        case _:
+            return order(event)
+
+
+def order(event: Event) -> str | None:
+    """What the organisers did."""
+    match event:
+        case Hidden(target=target, ts=ts):
+            return f"{clock(ts)} #{target} was hidden by the organisers"
+        case Restored(target=target, ts=ts):
+            return f"{clock(ts)} #{target} is shown again"
+        case Cleared(upto=upto, ts=ts, erased=False):
+            return f"{clock(ts)} -- everything up to #{upto} was taken away by the organisers"
+        case Notice(ts=ts, text=text):
+            return f"{clock(ts)} ** {plain(text)}"
+        case Moved(ts=ts, to=to, reason=reason):
+            return f"{clock(ts)} -- this room moves to {plain(to)}{f': {plain(reason)}' if reason else ''}"
+        case AlertNotice(ts=ts, headline=headline, status=status):
+            word = {"exercise": "DRILL", "test": "TEST"}.get(status, "ALERT")
+            return f"{clock(ts)} {word}: {plain(headline)}"
+        case RulesNow(policy=policy):
+            return f"-- {rules(policy)}"
+        case TakenOut(reason=reason, to=to):
+            because = f": {plain(reason)}" if reason else ""
+            return f"-- you have been taken out of this room{because}" + (f"; go to {plain(to)}" if to else "")
         case _:
             return None
 
@@ -81,11 +116,19 @@ def gap(start: int, end: int, why: str) -> str | None:
     return f"-- {which}: not shown {kept}"
 
 
+LOCKDOWN = ("only staff may write now", "only people who were here before may write now", "slow everywhere, no links")
+"""Levels 1 to 3; 4 is only about new rooms."""
+
+
 def rules(policy: Policy) -> str:
     because = f": {plain(policy.reason)}" if policy.reason else ""
     until = f" until {clock(policy.expires)}" if policy.expires else ""
+    if policy.closed:
+        return f"this room is closed{because}"
     if policy.frozen:
         return f"this room is paused{until}{because}"
+    if policy.lockdown <= len(LOCKDOWN):
+        return LOCKDOWN[policy.lockdown - 1] + because
     if policy.slow_s:
         return f"slow mode{until}: one message every {policy.slow_s:g} s{because}"
     return "everybody may speak"

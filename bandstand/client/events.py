@@ -1,8 +1,8 @@
 """What a program that listens is told. Frozen; every one names its room, except the connection's own state.
 
-Entries of a room's log (Message, Removed, Edited, Deleted, PolicyChanged, OtherEntry) come in the order of their seq
-and exactly once within an epoch; where some are missing a Gap says so first. Reactions, Presence and Typing are news:
-dropped first when the program is slow."""
+Entries of a room's log (LogEntry: from Message to OtherEntry) come in the order of their seq and exactly once within an
+epoch; where some are missing a Gap says so first. Reactions, Presence and Typing are news: dropped first when the
+program is slow."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -21,13 +21,16 @@ class Position:
 @frozen
 class Policy:
     """The rules in force. `expires`: Unix seconds after which the room is neither frozen nor slow; None = until
-    changed."""
+    changed. `lockdown`: the house's level, 5 = none, 1 = only staff may write."""
 
     rev: int = 0
     frozen: bool = False
     slow_s: float = 0.0
     expires: float | None = None
     reason: str = ""
+    closed: bool = False
+    lockdown: int = 5
+    official: bool = False
 
 
 @frozen
@@ -51,11 +54,15 @@ class Message(Entry):
     """seq of the newest edit whose text this is; 0 = as first written."""
     reactions: Mapping[str, int] = field(factory=dict)
     """Only in what `history` answers."""
+    badge: str = ""
+    """What the author was at that time, as the server knows it: steward, medic ..."""
 
 
 @frozen
 class Removed(Entry):
-    """A message whose words are gone."""
+    """A message whose words are gone, or (`hidden`) kept back by the organisers."""
+
+    hidden: bool = False
 
 
 @frozen
@@ -64,6 +71,8 @@ class Edited(Entry):
     text: str
     deleted: bool = False
     """The message was deleted since: the text is empty."""
+    hidden: bool = False
+    """Or it is hidden."""
 
 
 @frozen
@@ -77,6 +86,70 @@ class PolicyChanged(Entry):
 
 
 @frozen
+class Hidden(Entry):
+    """The words of `target` are not to be shown any more."""
+
+    target: int
+    reason: str = ""
+
+
+@frozen
+class Restored(Entry):
+    """The words of `target` may be shown again; `history` has them."""
+
+    target: int
+
+
+@frozen
+class Pinned(Entry):
+    """None: nothing is pinned any more."""
+
+    target: int | None = None
+
+
+@frozen
+class Cleared(Entry):
+    """Every message up to `upto` is hidden; with `erased`, for good."""
+
+    upto: int
+    erased: bool = False
+
+
+@frozen
+class Uncleared(Entry):
+    """Takes the Cleared of the same `upto` back."""
+
+    upto: int
+
+
+@frozen
+class AlertNotice(Entry):
+    """That an alert went out here at that time."""
+
+    alert: str
+    rev: int
+    headline: str
+    text: str
+    status: str
+
+
+@frozen
+class Moved(Entry):
+    """The room goes on in `to`."""
+
+    to: str
+    reason: str = ""
+
+
+@frozen
+class Notice(Entry):
+    """The organisers speak to everybody."""
+
+    text: str
+    badge: str = ""
+
+
+@frozen
 class OtherEntry(Entry):
     """Of a type that this client does not know; `frame` is as it came."""
 
@@ -84,7 +157,28 @@ class OtherEntry(Entry):
     frame: Mapping[str, object]
 
 
-LogEntry = Message | Removed | Edited | Deleted | PolicyChanged | OtherEntry
+LogEntry = (
+    Message | Removed | Edited | Deleted | PolicyChanged | Hidden | Restored | Pinned | Cleared | Uncleared
+    | AlertNotice | Moved | Notice | OtherEntry
+)  # fmt: skip
+
+
+@frozen
+class RulesNow:
+    """The rules as they hold now, with what the house adds. Not an entry."""
+
+    room: str
+    policy: Policy
+
+
+@frozen
+class TakenOut:
+    """We are no longer in the room, which ends: nothing follows. `until`: Unix seconds; `to`: where to go instead."""
+
+    room: str
+    reason: str
+    until: float | None = None
+    to: str | None = None
 
 
 @frozen
@@ -165,7 +259,7 @@ class ConnectionState:
     retry_s: float | None = None
 
 
-RoomEvent = LogEntry | CaughtUp | Behind | Gap | Reactions | Presence | Typing
+RoomEvent = LogEntry | RulesNow | TakenOut | CaughtUp | Behind | Gap | Reactions | Presence | Typing
 Event = RoomEvent | ConnectionState
 
 

@@ -4,34 +4,43 @@ Every entry comes out once and in order: what was seen is dropped, what is missi
 
 from collections.abc import Mapping
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from actors.names import Epoch, RoomName
 from bandstand.client.errors import Refused
 from bandstand.client.events import (
+    AlertNotice,
     Behind,
     Card,
     CaughtUp,
+    Cleared,
     Deleted,
     Edited,
     Gap,
+    Hidden,
     LogEntry,
     Message,
+    Moved,
+    Notice,
     OtherEntry,
+    Pinned,
     Policy,
     PolicyChanged,
     Position,
     Presence,
     Reactions,
     Removed,
+    Restored,
     RoomEvent,
+    RulesNow,
     Typing,
+    Uncleared,
 )
-from gateway.protocol import client, server
+from gateway.protocol import client, orders, server
 from gateway.protocol.kinds import RequestId, Seq, Tail
 
 EntryFrame = server.EntryFrame
-News = server.Reactions | server.Presence | server.TypingFrame
+News = server.Reactions | server.Presence | server.TypingFrame | server.RulesFrame
 """What is told of a room besides its log: dropped first."""
 Mark = server.CaughtUp | server.Behind | server.Gap
 REPLAY = 1_000
@@ -62,6 +71,7 @@ class Membership:
     title: str = ""
     policy: Policy = field(factory=Policy)
     online: int = 0
+    pinned: int | None = None
     head: int = 0
     epoch: str = ""
     """As the last ok said it."""
@@ -84,6 +94,7 @@ class Membership:
         self.name, self.joined, self.asking = ok.room, True, False
         self.nickname, self.code, self.title = ok.nickname, ok.code, ok.title
         self.policy, self.online, self.head = policy_of(ok.policy), ok.counts.online, ok.head
+        self.pinned = ok.pinned
         self.epoch = ok.epoch
         self._anew = False
         if ok.mode == "fresh":
@@ -103,7 +114,9 @@ class Membership:
         self.since, self._anew = Position(entry.epoch, entry.seq), False
         self.head = max(self.head, entry.seq)
         if isinstance(entry, PolicyChanged):
-            self.policy = entry.policy
+            self.policy = evolve(entry.policy, lockdown=self.policy.lockdown)  # which is the house's
+        if isinstance(entry, Pinned):
+            self.pinned = entry.target
         told.append(entry)
         return told
 
@@ -146,6 +159,9 @@ class Membership:
         match frame:
             case server.Reactions(room=room, counts=counts):
                 return [Reactions(room, int(seq), by_emoji) for seq, by_emoji in counts.items() if seq.isdecimal()]
+            case server.RulesFrame(room=room):
+                self.policy = policy_of(frame)
+                return [RulesNow(room, self.policy)]
             case server.Presence():
                 self.online = frame.online
                 return [Presence(frame.room, frame.online, tuple(map(card_of, frame.joins)), tuple(frame.leaves))]
@@ -157,16 +173,19 @@ def card_of(card: server.Card) -> Card:
     return Card(card.member, card.nickname)
 
 
-def policy_of(rules: server.Rules | server.PolicyFrame) -> Policy:
-    return Policy(rules.rev, rules.frozen, rules.slow_s, rules.expires, rules.reason)
+def policy_of(rules: server.Rules | server.RulesFrame | server.PolicyFrame) -> Policy:
+    level = server.LOCKDOWN if isinstance(rules, server.PolicyFrame) else rules.lockdown
+    return Policy(
+        rules.rev, rules.frozen, rules.slow_s, rules.expires, rules.reason, rules.closed, level, rules.official
+    )
 
 
 def entry_of(frame: EntryFrame, reactions: Mapping[str, int] | None = None) -> LogEntry:
     member = "house" if isinstance(frame, server.PolicyFrame) else frame.member
     at = (frame.room, frame.epoch, frame.seq, frame.ts, member)
     match frame:
-        case server.MessageFrame(deleted=True):
-            return Removed(*at)
+        case server.MessageFrame(deleted=True) | server.MessageFrame(hidden=True):
+            return Removed(*at, frame.hidden)
         case server.MessageFrame():
             return Message(
                 *at,
@@ -176,13 +195,36 @@ def entry_of(frame: EntryFrame, reactions: Mapping[str, int] | None = None) -> L
                 frame.reply_to,
                 frame.edited or 0,
                 reactions or {},
+                frame.badge,
             )
         case server.EditedFrame():
-            return Edited(*at, frame.target, frame.text, frame.deleted)
+            return Edited(*at, frame.target, frame.text, frame.deleted, frame.hidden)
         case server.DeletedFrame():
             return Deleted(*at, frame.target)
         case server.PolicyFrame():
             return PolicyChanged(*at, policy_of(frame))
+        case _:
+            return _order_of(frame, at)
+
+
+def _order_of(frame: orders.OrderFrame, at: tuple[str, str, int, float, str]) -> LogEntry:
+    match frame:
+        case orders.HiddenFrame():
+            return Hidden(*at, frame.target, frame.reason)
+        case orders.RestoredFrame():
+            return Restored(*at, frame.target)
+        case orders.PinnedFrame():
+            return Pinned(*at, frame.target)
+        case orders.ClearedFrame():
+            return Cleared(*at, frame.upto, frame.erased)
+        case orders.UnclearedFrame():
+            return Uncleared(*at, frame.upto)
+        case orders.AlertNoticeFrame():
+            return AlertNotice(*at, frame.alert, frame.rev, frame.headline, frame.text, frame.status)
+        case orders.MovedFrame():
+            return Moved(*at, frame.to, frame.reason)
+        case orders.NoticeFrame():
+            return Notice(*at, frame.text, frame.badge)
 
 
 def unknown_entry(kind: str, fields: Mapping[str, object]) -> OtherEntry | None:

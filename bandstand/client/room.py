@@ -18,7 +18,7 @@ from bandstand.client.membership import Membership, card_of, entry_of
 from bandstand.client.names import uuid7
 from bandstand.client.session import Session
 from gateway.protocol import client, server
-from gateway.protocol.kinds import PageSize, Seq
+from gateway.protocol.kinds import Note, PageSize, Seq
 
 TYPING_SECONDS = 3.0
 """Between two notices; what shows them lets them fade after about twice that."""
@@ -56,6 +56,11 @@ class Room:
     @property
     def policy(self) -> Policy:
         return self._membership.policy
+
+    @property
+    def pinned(self) -> int | None:
+        """seq of the message that is shown above the others."""
+        return self._membership.pinned
 
     @property
     def online(self) -> int:
@@ -143,6 +148,12 @@ class Room:
             if number >= page.pages or len(found) >= at_most or not page.members:
                 return found[:at_most]
             number += 1
+
+    async def report(self, seq: int, why: str = "") -> None:
+        """To the organisers: somebody should look at this message."""
+        await self._session.question(
+            self._membership, lambda number: client.Report(number, self._name, Seq(seq), Note(why)), server.Ok
+        )
 
     async def leave(self) -> None:
         """Iteration ends at once; what was not sent yet raises Refused("not_joined") where it was sent."""

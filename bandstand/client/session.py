@@ -16,12 +16,12 @@ from bandstand.address import Address
 from bandstand.client.comeback import Backoff
 from bandstand.client.connection import Ask, Bearings, Connection, Credentials, Pushed, Unknown, open_connection
 from bandstand.client.errors import BandstandError, CannotConnect, Refused, SessionOver
-from bandstand.client.events import ConnectionState, LogEntry, RoomEvent, State, Stored
+from bandstand.client.events import ConnectionState, LogEntry, RoomEvent, State, Stored, TakenOut
 from bandstand.client.inbox import Inbox, Overflow
 from bandstand.client.membership import Membership, entry_of, unknown_entry
 from bandstand.outbox import Letter, Outbox
 from bandstand.socket import Dial, SocketClosed
-from gateway.protocol import client, server
+from gateway.protocol import client, orders, server
 from gateway.protocol.codes import Verdict, verdict
 from gateway.protocol.frames import ClientFrame, OkFrame
 from gateway.protocol.kinds import Positions, Seq
@@ -142,12 +142,15 @@ class Session:
             while not self.inbox.relieved and not answers_due():
                 await self.inbox.change()
 
-    def _push(self, frame: Pushed) -> None:
+    def _push(self, frame: Pushed) -> None:  # noqa: PLR0912 - a table of the server's frames
         match frame:
             case server.HeartbeatFrame(t=t):
                 self._echo(t)
-            case server.MessageFrame() | server.EditedFrame() | server.DeletedFrame() | server.PolicyFrame():
-                self._take_entry(entry_of(frame))
+            case orders.RemovedFrame(room, reason, until, to):
+                membership = self._rooms.get(room)
+                if membership is not None:
+                    self._give(membership, [TakenOut(room, reason, until, to)])
+                    self.drop(membership, Refused("not_joined", reason or "taken out of this room"))
             case Unknown(type=kind, fields=fields):
                 entry = unknown_entry(kind, fields)
                 if entry is not None:
@@ -156,10 +159,16 @@ class Session:
                 membership = self._rooms.get(frame.room)
                 if membership is not None:
                     self._give(membership, membership.mark(frame))
+            case server.RulesFrame():
+                membership = self._rooms.get(frame.room)
+                if membership is not None:
+                    self._give(membership, membership.news(frame))
             case server.Reactions() | server.Presence() | server.TypingFrame():
                 membership = self._rooms.get(frame.room)
                 if membership is not None:
                     self._give(membership, membership.news(frame), droppable=True)
+            case _ if isinstance(frame, server.EntryFrame):
+                self._take_entry(entry_of(frame))
             case _:
                 pass
 

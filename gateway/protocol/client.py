@@ -12,6 +12,7 @@ TAIL = Tail(50)
 PAGE = PageSize(50)
 REPLAY = Seq(1_000)
 FIRST_PAGE = Seq(1)
+NO_WHY = Note("")
 NO_NOTE = Note("")
 
 
@@ -146,6 +147,19 @@ class Heartbeat:
     at: Positions | None = None
 
 
-ClientFrame = Auth | Join | Leave | Send | Edit | Delete | React | Typing | History | Members | AlertReceipt | Heartbeat
-RoomRequest = Join | Leave | Send | Edit | Delete | React | Typing | History | Members
+@frozen
+class Report:
+    """To the organisers: somebody should look at this message."""
+
+    TAG: ClassVar = "report"
+    id: RequestId
+    room: RoomName
+    seq: Seq
+    why: Note = NO_WHY
+
+
+ClientFrame = (
+    Auth | Join | Leave | Send | Edit | Delete | React | Typing | History | Members | Report | AlertReceipt | Heartbeat
+)
+RoomRequest = Join | Leave | Send | Edit | Delete | React | Typing | History | Members | Report
 """What goes to a room."""

@@ -156,6 +156,8 @@ def server_decoder(limit_bytes: int = SERVER_FRAME_BYTES) -> Decoder[ServerFrame
     converter.register_structure_hook(server.EntryFrame, _by_tag(entries))
     hooks = {cls.TAG: _object_hook(converter, cls) for cls in SERVER_FRAMES}
     oks = [(mark, _object_hook(converter, cls)) for mark, cls in OK_MARKS]
+    rules = hooks["policy"] = _object_hook(converter, server.RulesFrame)
+    hooks["policy"] = lambda value, _: (entries["policy"] if "seq" in value else rules)(value, None)
     hooks["ok"] = lambda value, _: next(hook for mark, hook in oks if mark in value or not mark)(value, None)
     return Decoder(hooks, limit_bytes)
 

@@ -24,6 +24,7 @@ OK_NAMES: dict[type, str] = {
     server.OkSend: "ok.send",
     server.OkHistory: "ok.history",
     server.OkMembers: "ok.members",
+    server.RulesFrame: "policy.now",
 }
 REPLIES: dict[type, tuple[type, ...]] = {
     client.Auth: (server.Ready,),
@@ -35,6 +36,7 @@ REPLIES: dict[type, tuple[type, ...]] = {
     client.React: (server.Ok,),
     client.History: (server.OkHistory,),
     client.Members: (server.OkMembers,),
+    client.Report: (server.Ok,),
     client.AlertReceipt: (server.Ok,),
     client.Heartbeat: (server.Ok,),
 }

@@ -10,6 +10,7 @@ from actors.names import Cid, Epoch, MemberId, Nickname, RoomName
 from actors.refusals import Reason
 from gateway.protocol.codes import Scope
 from gateway.protocol.kinds import AlertName, Count, RequestId, Seq, Token
+from gateway.protocol.orders import OrderFrame, RemovedFrame
 
 ReactionCounts = dict[str, dict[str, int]]
 """A message's seq in decimal -> emoji -> how many."""
@@ -18,6 +19,10 @@ ReactionCounts = dict[str, dict[str, int]]
 FROM = {"wire": "from"}
 TO = {"wire": "to"}
 """Names on the wire that read badly, or not at all, in Python."""
+
+
+LOCKDOWN = Count(5)
+"""The level at which nothing is locked down."""
 
 
 @frozen
@@ -122,6 +127,9 @@ class Rules:
     presence: Literal["auto", "off"]
     expires: float | None
     reason: str
+    closed: bool = False
+    lockdown: Count = LOCKDOWN
+    official: bool = False
 
 
 @frozen
@@ -152,6 +160,7 @@ class OkJoin:
     code: str
     title: str
     alerts: Alerts
+    pinned: Seq | None = None
 
 
 @frozen
@@ -180,6 +189,8 @@ class MessageFrame:
     reply_to: Seq | None = None
     edited: Seq | None = None
     deleted: bool = False
+    hidden: bool = False
+    badge: str = ""
 
 
 @frozen
@@ -193,6 +204,7 @@ class EditedFrame:
     target: Seq
     text: str
     deleted: bool = False
+    hidden: bool = False
 
 
 @frozen
@@ -221,9 +233,30 @@ class PolicyFrame:
     presence: Literal["auto", "off"]
     expires: float | None
     reason: str
+    closed: bool = False
+    official: bool = False
 
 
-EntryFrame = MessageFrame | EditedFrame | DeletedFrame | PolicyFrame
+@frozen
+class RulesFrame:
+    """The rules as they hold now, with what the house adds to the room's own. Not an entry: it has no seq."""
+
+    TAG: ClassVar = "policy"
+    room: RoomName
+    rev: Seq
+    frozen: bool
+    slow_s: float
+    max_members: Count
+    history: Count
+    presence: Literal["auto", "off"]
+    expires: float | None
+    reason: str
+    closed: bool = False
+    lockdown: Count = LOCKDOWN
+    official: bool = False
+
+
+EntryFrame = MessageFrame | EditedFrame | DeletedFrame | PolicyFrame | OrderFrame
 """The entries of a room's log, as they are pushed and as `history` lists them."""
 
 
@@ -334,6 +367,6 @@ class Bye:
 
 OkFrame = Ok | OkJoin | OkSend | OkHistory | OkMembers
 ServerFrame = (
-    Hello | Ready | AlertFrame | AlertOver | OkFrame | ErrorFrame | EntryFrame | CaughtUp | Behind | Gap
-    | Reactions | Presence | TypingFrame | HeartbeatFrame | Bye
+    Hello | Ready | AlertFrame | AlertOver | OkFrame | ErrorFrame | EntryFrame | RulesFrame | RemovedFrame | CaughtUp
+    | Behind | Gap | Reactions | Presence | TypingFrame | HeartbeatFrame | Bye
 )  # fmt: skip

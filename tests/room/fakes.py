@@ -7,7 +7,20 @@ from collections.abc import Callable, Mapping, Sequence
 import trio
 from attrs import define, evolve, field
 
-from actors.events import Body, Deleted, Edited, Entry, Message, PolicyChanged, Tombstone
+from actors.events import (
+    Body,
+    Deleted,
+    Edited,
+    Entry,
+    Hidden,
+    Message,
+    Pinned,
+    Policy,
+    PolicyChanged,
+    Restored,
+    Tombstone,
+    Veiling,
+)
 from actors.journal.log import (
     Draft,
     EpochChanged,
@@ -26,6 +39,7 @@ from actors.names import Cid, Epoch, MemberId, Nickname, RoomCode, RoomName
 from actors.people.outlet import Batch, Outlet
 from actors.refusals import Reason, Refused
 from actors.room.presence import Counted, Diff
+from actors.room.veil import Veil
 from actors.room.voice import Voice
 
 NOON = 1_790_000_000.0
@@ -43,6 +57,10 @@ class Shelf:
     title: str
     epochs: int = 1
     oldest: int = 1
+    zone: str = ""
+    official: bool = False
+    deleted: float | None = None
+    active: float = 0.0
     entries: list[Entry] = field(factory=list)
     written: list[Entry] = field(factory=list)
     """As they were committed, before any edit."""
@@ -59,7 +77,22 @@ class Shelf:
 
     @property
     def record(self) -> RoomRecord:
-        return RoomRecord(self.name, self.code, self.title, self.epoch, self.head, self.oldest, NOON)
+        return RoomRecord(
+            self.name, self.code, self.title, self.epoch, self.head, self.oldest, NOON, self.zone, self.official,
+            self.deleted, self.active,
+        )  # fmt: skip
+
+    @property
+    def veil(self) -> Veil:
+        veil = Veil()
+        for entry in self.written:
+            if isinstance(entry.body, Veiling):
+                veil.obey(entry.body)
+        return veil
+
+    def read(self, entries: Sequence[Entry]) -> list[Entry]:
+        veil = self.veil
+        return [evolve(entry, body=veil.face(entry)) for entry in entries]
 
     def counts(self, seq: int) -> dict[str, int]:
         return {emoji: len(who) for emoji, who in self.reactions.get(seq, {}).items() if who}
@@ -236,7 +269,7 @@ class MemoryLog:
         shelf = self.shelves[room]
         following = MemoryFollowing(shelf, wake)
         shelf.followings.append(following)
-        rules = tuple(entry for entry in shelf.written if isinstance(entry.body, PolicyChanged))
+        rules = tuple(entry for entry in shelf.written if isinstance(entry.body, PolicyChanged | Veiling | Pinned))
         entries = tuple(shelf.entries[max(shelf.oldest - 1, shelf.head - tail) :])
         return Opening(shelf.record, rules, entries, shelf.all_counts(entries)), following
 
@@ -245,7 +278,7 @@ class MemoryLog:
         shelf = self.shelves[room]
         first = max(shelf.oldest, 1 if after is None else after + 1)
         last = shelf.head if before is None else min(shelf.head, before - 1)
-        chosen = shelf.entries[first - 1 : last]
+        chosen = shelf.read(shelf.entries[first - 1 : last])
         fit: list[Entry] = []
         for entry in chosen if after is not None else reversed(chosen):
             max_bytes -= 100 + (len(entry.body.text.encode()) if isinstance(entry.body, Message | Edited) else 0)
@@ -274,6 +307,19 @@ class MemoryLog:
             return False
         del self.shelves[room]
         return True
+
+    async def update(self, record: RoomRecord) -> RoomRecord:
+        await self._answering("update", record.name)
+        shelf = self.shelves[record.name]
+        if any(other.code == record.code for other in self.shelves.values() if other is not shelf):
+            raise KeyError(record.code)
+        shelf.title, shelf.code, shelf.zone = record.title, record.code, record.zone
+        shelf.official, shelf.deleted, shelf.active = record.official, record.deleted, record.active
+        return shelf.record
+
+    async def purge(self, room: RoomName) -> bool:
+        await self._answering("purge", room)
+        return self.shelves.pop(room, None) is not None
 
     async def renew(self, room: RoomName) -> RoomRecord:
         raise NotImplementedError
@@ -318,12 +364,13 @@ def _stamped(body: Body, seq: int) -> Body:
 
 
 def _rule_6(shelf: Shelf, draft: Draft) -> Refused | None:
-    if not isinstance(draft.body, Edited | Deleted):
+    if not isinstance(draft.body, Edited | Deleted | Hidden | Restored):
         return None
     target = shelf.message(draft.body.target)
-    if target is None:
+    if target is None or target.seq <= shelf.veil.erased:
         return Refused(Reason.BAD_ANCHOR)
-    return None if target.author == draft.author or draft.any_author else Refused(Reason.FORBIDDEN)
+    anyones = draft.any_author or isinstance(draft.body, Hidden | Restored)
+    return None if target.author == draft.author or anyones else Refused(Reason.FORBIDDEN)
 
 
 # The voice
@@ -366,6 +413,12 @@ class LineVoice:
     def reactions(self, room: RoomName, counts: Mapping[int, Mapping[str, int]]) -> bytes:
         told = " ".join(f"{seq}{e}{n}" for seq, emoji in sorted(counts.items()) for e, n in sorted(emoji.items()))
         return self._line("reactions", room, told)
+
+    def rules(self, room: RoomName, policy: Policy) -> bytes:
+        return self._line("rules", room, policy.lockdown, policy.slow_s, policy.closed)
+
+    def removed(self, room: RoomName, reason: str, until: float | None, to: RoomName | None) -> bytes:
+        return self._line("removed", room, reason, until, to)
 
     def presence_diff(self, room: RoomName, diff: Diff) -> bytes:
         joins = ",".join(card.nickname for card in diff.joins)
