@@ -27,7 +27,7 @@ from gateway.alerts import WireAlerts
 from gateway.auth import MemberTokens, load_or_create_keys
 from gateway.closed_chat import ClosedDesk, closed
 from gateway.connection import Connection, Counts, Reception
-from gateway.figures import gateway_figures, house_figures, journal_figures
+from gateway.figures import feed_stats, gateway_figures, house_figures, journal_figures, size_of
 from gateway.http import Request, Response
 from gateway.listener import Address, Door, Listener, Route
 from gateway.metrics import CONTENT_TYPE, Metrics
@@ -77,6 +77,8 @@ class Health:
     """What is wrong now, by check; told at /readyz."""
 
     trouble: dict[str, str] = field(factory=dict)
+    also: Callable[[Alarm], None] = lambda alarm: None
+    """Hears of the journal's alarms."""
 
     def alarm(self, alarm: Alarm) -> None:
         match alarm.kind:
@@ -86,6 +88,7 @@ class Health:
                 self.trouble.pop("journal", None)
         tell = log.info if alarm.kind in ("recovered", "disk_ok") else log.error
         tell("journal", kind=alarm.kind, text=alarm.text, room=alarm.room)
+        self.also(alarm)
 
     def alerts_alarm(self, text: str) -> None:
         """Empty: they are recorded again."""
@@ -149,7 +152,7 @@ class App:
             nursery.start_soon(self._pulse.beat)
             reach.reception = reception = self._reception(house, tokens, nursery, ops)
             listener = self._listener(reception, ops)
-            self._name_figures(house, desk, listener)
+            self._name_figures(reception, desk, listener)
             await nursery.start(listener.run)
             listing = await house.directory.ask(Listing)
             addresses = await listener.listen(settings.host, settings.port, tls)
@@ -245,10 +248,13 @@ class App:
             limits=plan.listener_limits(settings),
         )
 
-    def _name_figures(self, house: House, desk: Desk, listener: Listener) -> None:
+    def _name_figures(self, reception: Reception, desk: Desk, listener: Listener) -> None:
+        house, size = reception.house, partial(size_of, self._settings.journal.path)
+        feed_stats(house.outside, desk, self._pulse, size)
+        self._health.also = house.chronicle.alarm
         house_figures(self._metrics, house)
-        journal_figures(self._metrics, desk)
-        gateway_figures(self._metrics, self._counts, listener, self._pulse)
+        journal_figures(self._metrics, desk, size)
+        gateway_figures(self._metrics, self._counts, listener, self._pulse, reception.inside)
 
     # -- the end -------------------------------------------------------------------------------------------------------
 

@@ -173,6 +173,10 @@ class SocketOutlet:
     # -- state -------------------------------------------------------------------------------------------------------
 
     @property
+    def waiting_bytes(self) -> int:
+        return 0 if self._lanes is None else self._lanes.waiting_bytes
+
+    @property
     def idle(self) -> bool:
         return not self._busy
 

@@ -186,6 +186,11 @@ class Lanes:
         return run
 
     @property
+    def waiting_bytes(self) -> int:
+        """Of chat, control and own answers, which are nearly all there is."""
+        return self._chat_bytes + self._control_bytes
+
+    @property
     def empty(self) -> bool:
         return not (
             self._flight is not None
