@@ -27,14 +27,12 @@ from actors.kernel import Asks
 from actors.names import MemberId, Nickname, RoomCode, RoomName
 from actors.refusals import Reason, Refused
 from actors.tally import Histogram
-from actors.tally import Histogram
 
 T = TypeVar("T")
 
 MAX_BATCH = 512
 """Drafts a commit: nearly as good per row as thousands, and its answers hold the loop for no more than some ms."""
 
-BATCH_ROWS = (0, 1, 2, 5, 10, 20, 50, 100, 200, MAX_BATCH)
 BATCH_ROWS = (0, 1, 2, 5, 10, 20, 50, 100, 200, MAX_BATCH)
 REPAIR_ENTRIES = 1_000
 _BUSY = Refused(Reason.BUSY, "the server has more to store than it can; try again", 1_000)
@@ -57,8 +55,6 @@ class Counters:
     """Exceptions out of answers and wakes; the last one is kept beside."""
     last_callback_error: str = ""
     last_commit_s: float = 0.0
-    commit: Histogram = field(factory=Histogram)
-    batch_rows: Histogram = field(factory=lambda: Histogram(BATCH_ROWS))
     commit: Histogram = field(factory=Histogram)
     batch_rows: Histogram = field(factory=lambda: Histogram(BATCH_ROWS))
     commit_s: deque[float] = field(factory=lambda: deque(maxlen=256))
@@ -252,8 +248,6 @@ class Desk:
         counters.biggest_batch = max(counters.biggest_batch, len(batch.drafts))
         counters.last_commit_s = batch.commit_s
         counters.commit_s.append(batch.commit_s)
-        counters.commit.observe(batch.commit_s)
-        counters.batch_rows.observe(len(batch.drafts))
         counters.commit.observe(batch.commit_s)
         counters.batch_rows.observe(len(batch.drafts))
 
