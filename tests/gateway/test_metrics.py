@@ -87,7 +87,13 @@ async def test_every_line_of_the_page_reads_and_has_help(exported: tuple[list[Ro
     assert len(families) == len(rows)
     for family in families:
         assert family.documentation.endswith("."), family.name
-        assert {label for sample in family.samples for label in sample.labels} <= {"le", "mode", "reason", "cause", "version"}
+        assert {label for sample in family.samples for label in sample.labels} <= {
+            "le",
+            "mode",
+            "reason",
+            "cause",
+            "version",
+        }
     values = {sample.name: sample.value for family in families for sample in family.samples if not sample.labels}
     assert values["bandstand_rooms"] == 2
     assert values["bandstand_process_cpu_seconds_total"] > 0
