@@ -6,7 +6,9 @@ from bandstand.client.client import Client, connect
 from bandstand.client.comeback import Backoff
 from bandstand.client.errors import BandstandError, CannotConnect, Refused, SessionOver
 from bandstand.client.events import (
+    Alert,
     AlertNotice,
+    AlertOver,
     Behind,
     Card,
     CaughtUp,
@@ -44,7 +46,9 @@ from bandstand.client.names import uuid7
 from bandstand.client.room import Room
 
 __all__ = [
+    "Alert",
     "AlertNotice",
+    "AlertOver",
     "Backoff",
     "BadAddress",
     "BadName",

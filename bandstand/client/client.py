@@ -1,8 +1,9 @@
 """The client of a Bandstand server, for trio. See docs/client.md."""
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Literal
 
 import trio
 
@@ -11,11 +12,13 @@ from bandstand.address import parse_address
 from bandstand.client.comeback import Backoff
 from bandstand.client.connection import Credentials
 from bandstand.client.errors import SessionOver
-from bandstand.client.events import ConnectionState, Event, Position, State
+from bandstand.client.events import Alert, ConnectionState, Event, Position, State
 from bandstand.client.membership import Membership
 from bandstand.client.room import Room
 from bandstand.client.session import Session
 from bandstand.socket import Dial, dialler
+from gateway.protocol.client import AlertReceipt
+from gateway.protocol.kinds import AlertName, Note, Seq
 
 
 class Client:
@@ -67,6 +70,19 @@ class Client:
         In a room already: the same room again. Raises Refused, BadName."""
         membership = Membership(room_name(room), max(0, min(tail, 200)), presence, listen, since)
         return Room(self._session, await self._session.enter(membership))
+
+    @property
+    def alerts(self) -> Mapping[str, Alert]:
+        """Those in force that concern us, by id, oldest first."""
+        return self._session.alerts.held
+
+    async def receipt(
+        self, alert: Alert, state: Literal["received", "seen", "acknowledged", "help"], note: str = ""
+    ) -> None:
+        """How far the alert has come with the person here. Returns when the server has taken it, over any number of
+        connections; may be said again. Raises Refused when the alert was not for us, SessionOver."""
+        name, rev, said = AlertName(alert.id), Seq(alert.rev), Note(note)
+        await self._session.confirm(lambda number: AlertReceipt(number, name, rev, state, said))
 
     def events(self) -> "Events":
         """Everything from all rooms and about the connection itself, in the order of arrival. Never ends by itself:

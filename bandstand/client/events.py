@@ -241,6 +241,55 @@ class Typing:
     nickname: str
 
 
+@frozen
+class Alert:
+    """A revision of an emergency alert, in the words of CAP 1.2; or the same once more (`reminder`). Whoever shows it
+    answers with `Client.receipt`, `received` and `seen` at a random moment within `receipt_spread_s`."""
+
+    id: str
+    rev: int
+    kind: str
+    """alert, update, cancel or all_clear; the last two end it."""
+    status: str
+    """actual; or exercise or test, which have to look different."""
+    severity: str
+    urgency: str
+    certainty: str
+    response: str
+    info: Mapping[str, tuple[str, str]]
+    """Headline and text by language; the first is the house's own."""
+    sent: float
+    expires: float
+    """Unix seconds, both."""
+    ack: str
+    """What is wanted: none, seen or required."""
+    receipt_spread_s: float
+    rooms: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    all: bool = False
+    reminder: bool = False
+
+    @property
+    def headline(self) -> str:
+        return next(iter(self.info.values()), ("", ""))[0]
+
+    @property
+    def text(self) -> str:
+        return next(iter(self.info.values()), ("", ""))[1]
+
+
+@frozen
+class AlertOver:
+    """It is not in force any more. `why`: cancelled, expired, cleared."""
+
+    id: str
+    rev: int
+    why: str
+
+
+AlertEvent = Alert | AlertOver
+
+
 class State(Enum):
     CONNECTING = "connecting"
     ONLINE = "online"
@@ -260,7 +309,7 @@ class ConnectionState:
 
 
 RoomEvent = LogEntry | RulesNow | TakenOut | CaughtUp | Behind | Gap | Reactions | Presence | Typing
-Event = RoomEvent | ConnectionState
+Event = RoomEvent | ConnectionState | AlertEvent
 
 
 @frozen

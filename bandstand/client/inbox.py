@@ -10,10 +10,11 @@ from collections import deque
 import trio
 from attrs import define, field
 
-from bandstand.client.events import ConnectionState, Event, RoomEvent
+from bandstand.client.events import AlertEvent, ConnectionState, Event, RoomEvent
 
 SOFT = 1_000
 HARD = 8_000
+ALERTS = 256
 STATES = 16
 """Changes of the connection that are kept for a program that does not look; the oldest go first."""
 
@@ -26,6 +27,7 @@ class Overflow(Exception):
 class Inbox:
     _queues: dict[str, deque[tuple[int, RoomEvent]]] = field(factory=dict, init=False)
     _states: deque[tuple[int, ConnectionState]] = field(factory=lambda: deque(maxlen=STATES), init=False)
+    _alerts: deque[AlertEvent] = field(factory=lambda: deque(maxlen=ALERTS), init=False)
     _arrived: int = field(default=0, init=False)
     _moved: trio.Event = field(factory=trio.Event, init=False)
     _ended: dict[str, Exception] = field(factory=dict, init=False)
@@ -67,6 +69,11 @@ class Inbox:
         self._states.append((self._arrived, state))
         self.stir()
 
+    def put_alert(self, event: AlertEvent) -> None:
+        """Ahead of everything that waits."""
+        self._alerts.append(event)
+        self.stir()
+
     @property
     def full(self) -> bool:
         return any(len(queue) >= SOFT for queue in self._queues.values())
@@ -98,8 +105,11 @@ class Inbox:
             await self._moved.wait()
 
     async def next_of_all(self) -> Event:
-        """The event of any room, or of the connection, that arrived first."""
+        """An alert; or else the event of any room, or of the connection, that arrived first."""
         while True:
+            if self._alerts:
+                await trio.lowlevel.checkpoint()
+                return self._alerts.popleft()
             waiting = [queue for queue in self._queues.values() if queue]
             first = min(waiting, key=lambda queue: queue[0][0], default=None)
             if self._states and (first is None or self._states[0][0] < first[0][0]):

@@ -13,6 +13,7 @@ import trio
 
 from actors.names import RoomName
 from bandstand.address import Address
+from bandstand.client.alerts import Alerts
 from bandstand.client.comeback import Backoff
 from bandstand.client.connection import Ask, Bearings, Connection, Credentials, Pushed, Unknown, open_connection
 from bandstand.client.errors import BandstandError, CannotConnect, Refused, SessionOver
@@ -54,6 +55,7 @@ class Session:
         self._settled: dict[Letter, Callable[[Stored | BandstandError], None]] = {}
         self._stirred = trio.Event()
         self.inbox = Inbox()
+        self.alerts = Alerts(self.inbox.put_alert)
         self.over: BandstandError | None = None
         self.hello: server.Hello | None = None
         self.ready: server.Ready | None = None
@@ -108,6 +110,7 @@ class Session:
         self.hello, self.ready, self._connection = connection.hello, connection.ready, connection
         self._credentials = Credentials(connection.ready.nickname, connection.ready.token)
         self._tell(State.ONLINE)
+        self.alerts.listed(connection.ready.alerts)
         closed: SocketClosed | None = None
         try:
             closed = await connection.run(Bearings(self._push, self._park, self._work, self.inbox.stir))
@@ -151,6 +154,10 @@ class Session:
                 if membership is not None:
                     self._give(membership, [TakenOut(room, reason, until, to)])
                     self.drop(membership, Refused("not_joined", reason or "taken out of this room"))
+            case server.AlertFrame():
+                self.alerts.come(frame)
+            case server.AlertOver():
+                self.alerts.over(frame)
             case Unknown(type=kind, fields=fields):
                 entry = unknown_entry(kind, fields)
                 if entry is not None:
@@ -231,6 +238,7 @@ class Session:
                 self.stir()
                 return
             membership.welcomed(answer)
+            self.alerts.listed(answer.alerts)
             self._rooms[membership.name] = membership
             if membership.listens:
                 self.inbox.open(membership.name)
@@ -353,6 +361,30 @@ class Session:
             await self.until(lambda a=answers, c=connection: bool(a) or self._connection is not c)  # type: ignore[misc]
             if answers:
                 return answers[0]
+
+    async def confirm(self, ask: Ask) -> None:
+        """A receipt: asked again over any number of connections, until it is taken or refused for good."""
+        while True:
+            await self.until(lambda: self._connection is not None)
+            answers: list[OkFrame | Refused] = []
+            connection = self._connection
+            if connection is None:
+                continue
+
+            def answered(value: OkFrame | Refused, answers: list[OkFrame | Refused] = answers) -> None:
+                answers.append(value)
+                self.stir()
+
+            with suppress(SocketClosed):
+                await connection.ask(ask, answered)
+                await self.until(lambda a=answers, c=connection: bool(a) or self._connection is not c)  # type: ignore[misc]
+            if not answers:
+                continue
+            if not isinstance(answers[0], Refused):
+                return
+            if not answers[0].retry:
+                raise answers[0]
+            await trio.sleep(_wait(answers[0]))
 
     async def leave(self, room: RoomName) -> None:
         connection = self._connection
