@@ -345,46 +345,36 @@ class Session:
             await self.until(lambda: membership.joined or membership.left)
             if membership.left:
                 raise membership.refused or Refused("not_joined", "this room was left")
-            connection = self._connection
-            answers: list[OkFrame | Refused] = []
-            if connection is None:
-                continue
+            answer = await self._asked(ask)
+            if answer is not None:
+                return answer
 
-            def answered(value: OkFrame | Refused, answers: list[OkFrame | Refused] = answers) -> None:
-                answers.append(value)
-                self.stir()
+    async def _asked(self, ask: Ask) -> OkFrame | Refused | None:
+        """None: the connection was lost before it was answered, or there is none."""
+        connection, answers = self._connection, list[OkFrame | Refused]()
+        if connection is None:
+            return None
 
-            try:
-                await connection.ask(ask, answered)
-            except SocketClosed:
-                continue
-            await self.until(lambda a=answers, c=connection: bool(a) or self._connection is not c)  # type: ignore[misc]
-            if answers:
-                return answers[0]
+        def answered(value: OkFrame | Refused) -> None:
+            answers.append(value)
+            self.stir()
+
+        with suppress(SocketClosed):
+            await connection.ask(ask, answered)
+            await self.until(lambda: bool(answers) or self._connection is not connection)
+        return answers[0] if answers else None
 
     async def confirm(self, ask: Ask) -> None:
         """A receipt: asked again over any number of connections, until it is taken or refused for good."""
         while True:
             await self.until(lambda: self._connection is not None)
-            answers: list[OkFrame | Refused] = []
-            connection = self._connection
-            if connection is None:
-                continue
-
-            def answered(value: OkFrame | Refused, answers: list[OkFrame | Refused] = answers) -> None:
-                answers.append(value)
-                self.stir()
-
-            with suppress(SocketClosed):
-                await connection.ask(ask, answered)
-                await self.until(lambda a=answers, c=connection: bool(a) or self._connection is not c)  # type: ignore[misc]
-            if not answers:
-                continue
-            if not isinstance(answers[0], Refused):
+            answer = await self._asked(ask)
+            if isinstance(answer, Refused):
+                if not answer.retry:
+                    raise answer
+                await trio.sleep(_wait(answer))
+            elif answer is not None:
                 return
-            if not answers[0].retry:
-                raise answers[0]
-            await trio.sleep(_wait(answers[0]))
 
     async def leave(self, room: RoomName) -> None:
         connection = self._connection
