@@ -12,7 +12,7 @@ The gateway stands on all of them, and is started and stopped by gateway/app.py.
 
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from math import inf
 from typing import Never
@@ -24,16 +24,29 @@ from actors.admin.actor import AdminMessage
 from actors.alerts.actor import Alerts, AlertTools
 from actors.alerts.board import AlertBoard
 from actors.alerts.messages import AlertsMessage
+from actors.alerts.vocabulary import Alert
 from actors.alerts.voice import AlertVoice, NoVoice
 from actors.clock import Clock, SystemClock
+from actors.events import AlertNotice
 from actors.journal.log import LogFailed, RoomLog, RoomRecord
 from actors.journal.writer import WriterOnLoop
-from actors.kernel import Budget, Child, ChildCrashed, ChildRestarted, Ref, SupervisionEvent, Supervisor
-from actors.names import RoomName, skeleton, with_suffix
+from actors.kernel import (
+    ActorGone,
+    Budget,
+    Child,
+    ChildCrashed,
+    ChildRestarted,
+    MailboxFull,
+    Ref,
+    SupervisionEvent,
+    Supervisor,
+)
+from actors.names import HOUSE, Cid, RoomName, skeleton, with_suffix
 from actors.people.registry import People, PeopleMessage, Seated, SeatsIn
 from actors.people.standing import Standing
 from actors.room.directory import Directory, DirectoryMessage, Listing, RoomRules
-from actors.room.messages import RoomMessage
+from actors.room.messages import Moderate, RoomMessage
+from actors.room.orders import Unasked
 from actors.room.pages import Pages
 from actors.room.presence import Presence
 from actors.room.tools import RoomTools
@@ -179,7 +192,7 @@ class House:
         )
         self.people = self.floors.start(Child("people", build_people, capacity=PEOPLE_MAILBOX))
         alert_tools = AlertTools(
-            lambda: self.people, self.alert_voice, self.clock, self.below, self.zones, activity=self.feed
+            lambda: self.people, self.alert_voice, self.clock, self.below, self.zones, self._notice, self.feed
         )
         build_alerts = partial(Alerts, self.alert_board, alert_tools)
         self.alerts = self.floors.start(Child("alerts", build_alerts, capacity=ALERTS_MAILBOX))
@@ -203,6 +216,16 @@ class House:
 
         if self.admin is not None:
             self.orders = self.floors.start(self.admin(self))
+
+    def _notice(self, alert: Alert) -> None:
+        """For whoever reads the history later: that the alert went out in the rooms it was for, as far as they are up.
+        A room that cannot take it now does without."""
+        words = alert.draft.info[alert.draft.language]
+        body = AlertNotice(alert.id, alert.rev, words.headline, words.text, alert.draft.status.value)
+        for room, ref in list(self.refs.items()):
+            if alert.draft.all or room in alert.rooms:
+                with suppress(ActorGone, MailboxFull):
+                    ref.urge(Moderate(Unasked(), HOUSE, Cid(f"{alert.id}.{alert.rev}"), body))
 
     async def _listing(self) -> tuple[RoomRecord, ...]:
         return await self.directory.ask(Listing, urgent=True)

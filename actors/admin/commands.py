@@ -8,6 +8,7 @@ from actors.admin import arguments as a
 from actors.admin.orders import Denied, Spec, UndoKind
 from actors.admin.parsing import BadArgument, parse
 from actors.admin.roles import Role
+from actors.alerts.cap import from_xml
 from actors.alerts.drafts import draft_of
 from actors.alerts.vocabulary import Draft, Status
 from actors.refusals import Refused
@@ -175,23 +176,21 @@ TABLE: Mapping[str, Spec] = {
 }
 
 
-def read_args(spec: Spec, raw: Mapping[str, Any]) -> Any | Denied:
-    """`raw`: the JSON object of the command's arguments."""
+def read_args(spec: Spec, raw: Mapping[str, Any], wall: float) -> Any | Denied:
+    """`raw`: the JSON object of the command's arguments. `wall`: now, in Unix seconds."""
     try:
         if spec.args is a.AlertDraft:
             found = draft_of(raw)
             return Denied(found.reason.value, found.message) if isinstance(found, Refused) else found
         if spec.args is a.AlertImport:
-            return _imported(parse(a.AlertImport, raw))
+            return _imported(parse(a.AlertImport, raw), wall)
         return parse(spec.args, raw)
     except BadArgument as wrong:
         return Denied("bad_frame", f"{spec.name}: {wrong.path}: {wrong}" if wrong.path else f"{spec.name}: {wrong}")
 
 
-def _imported(args: a.AlertImport) -> Draft | Denied:
-    from actors.alerts.cap import from_xml
-
-    found = from_xml(args.xml)
+def _imported(args: a.AlertImport, wall: float) -> Draft | Denied:
+    found = from_xml(args.xml, wall)
     return Denied(found.reason.value, found.message) if isinstance(found, Refused) else found
 
 

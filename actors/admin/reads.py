@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from actors.admin import arguments as a
+from actors.admin.alert_rows import row
 from actors.admin.commands import TABLE
 from actors.admin.executor_rooms import members_in, moved
 from actors.admin.export import export_room, timeline
@@ -16,9 +17,10 @@ from actors.admin.orders import Answer, Denied, Order, Outcome
 from actors.admin.plans import Hands
 from actors.admin.store import StoreFailed
 from actors.admin.world import asked
+from actors.alerts.cap import to_xml
 from actors.alerts.drafts import as_json
 from actors.alerts.messages import Names, Person, Preview, Report, Summary
-from actors.alerts.vocabulary import Alert, AlertId
+from actors.alerts.vocabulary import AlertId
 from actors.journal.log import LogFailed
 from actors.names import MemberId
 from actors.people.outlet import Visit
@@ -136,9 +138,10 @@ async def member_find(hands: Hands, args: a.MemberFind, _order: Order) -> Found:
     for visit in () if isinstance(visits, Denied) else visits:
         if wanted in visit.nickname.casefold() or visit.member == args.text:
             found[visit.member] = _card(hands, visit.member, visit.nickname, visit.seats)
-    for row in await hands.world.log.find_members(args.text, args.limit):
-        card = _card(hands, row.member, row.nickname, ()) | {"online": False}
-        found.setdefault(row.member, card | {"first_seen": row.first_seen, "last_seen": row.last_seen})
+    find = getattr(hands.world.log, "find_members", None)
+    for known in () if find is None else await find(args.text, args.limit):
+        card = _card(hands, known.member, known.nickname, ()) | {"online": False}
+        found.setdefault(known.member, card | {"first_seen": known.first_seen, "last_seen": known.last_seen})
     return page(sorted(found.values(), key=lambda card: str(card["nickname"])), args.limit, lambda card: None)
 
 
@@ -185,27 +188,14 @@ async def alert_list(hands: Hands, _args: a.Nothing, _order: Order) -> Found:
     found = await _reports(hands, None)
     if isinstance(found, Denied):
         return found
-    snapshot: Mapping[str, Any] = hands.world.board.snapshot("alerts") or {"alerts": []}
-    known = {row["id"]: row for row in snapshot["alerts"]}
-    rows = [known.get(report.alert.id) or brief(report.alert) for report in found]
-    return page(rows, 200, lambda row: row["id"])
-
-
-def brief(alert: Alert) -> dict[str, Any]:
-    return {
-        "id": alert.id, "rev": alert.rev, "kind": alert.kind.value, "status": alert.draft.status.value,
-        "severity": alert.draft.severity.value, "headline": alert.draft.headline, "sent": alert.sent,
-        "expires": alert.expires, "state": alert.state.value, "by": alert.by, "recorded": alert.recorded,
-    }  # fmt: skip
+    return page([row(report) for report in found], 200, lambda each: each["id"])
 
 
 async def alert_show(hands: Hands, args: a.AlertOnly, _order: Order) -> Found:
     found = await _reports(hands, args.alert)
     if isinstance(found, Denied):
         return found
-    row = (await alert_list(hands, a.Nothing(), _order)) if found else {}
-    rows = {} if isinstance(row, Denied) else {each["id"]: each for each in row["items"]}
-    return {**brief(found[0].alert), **rows.get(args.alert, {}), "draft": as_json(found[0].alert.draft)}
+    return {**row(found[0]), "draft": as_json(found[0].alert.draft)}
 
 
 async def alert_ledger(hands: Hands, args: a.AlertLedger, _order: Order) -> Found:
@@ -245,8 +235,6 @@ async def alert_preview(hands: Hands, draft: Any, _order: Order) -> Found:
 
 
 async def alert_export(hands: Hands, args: a.AlertOnly, _order: Order) -> Found:
-    from actors.alerts.cap import to_xml
-
     found = await _reports(hands, args.alert)
     return found if isinstance(found, Denied) else {"xml": to_xml(found[0].alert)}
 

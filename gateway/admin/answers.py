@@ -53,10 +53,18 @@ class OrderReply:
 
     connection: "AdminConnection" = field(eq=False)
     re: int
+    name: str
 
     def answer(self, value: Answer) -> None:
-        self.connection.outlet.control(answered(self.re, value))
+        self.connection.answer(self.re, self.name, value)
         self.connection.under_way -= 1
+
+
+def result_of(value: Answer) -> str:
+    """In one word, for the metrics."""
+    if isinstance(value, Denied):
+        return value.code
+    return "pending" if isinstance(value, Pending) else "dry_run" if value.dry_run else "ok"
 
 
 def catalogue(role: Role, second: frozenset[str]) -> tuple[admin.CommandCard, ...]:

@@ -10,7 +10,7 @@ from attrs import define, evolve, field, frozen
 from actors.admin.commands import TABLE, read_args, without_secrets
 from actors.admin.orders import Answer, Denied, Giver, Order
 from actors.admin.signin import Signed, SignIn
-from gateway.admin.answers import OrderReply, answered, catalogue, framed
+from gateway.admin.answers import OrderReply, answered, catalogue, framed, result_of
 from gateway.admin.session import AdminSession, Beat, Give, Goodbye, Knock, Look, Nothing, Say, State, error
 from gateway.admin.watches import ROOM, TOPICS, WATCHED_MOST, Watches
 from gateway.protocol import admin
@@ -221,18 +221,22 @@ class AdminConnection:
         if spec is None:
             self.say(error(frame.id, Denied("unknown_command", f"there is no command {frame.name!r}")))
             return
-        order = order_of(frame, by)
+        order = order_of(frame, by, self._lobby.wall())
         self.under_way += 1
         if spec.reads:
             self._lobby.nursery.start_soon(self._read, frame.id, order)
         else:
-            self._lobby.office.order(OrderReply(self, frame.id), order)
+            self._lobby.office.order(OrderReply(self, frame.id, frame.name), order)
 
     async def _read(self, re: int, order: Order) -> None:
         try:
-            self.outlet.control(answered(re, await self._lobby.office.read(order)))
+            self.answer(re, order.name, await self._lobby.office.read(order))
         finally:
             self.under_way -= 1
+
+    def answer(self, re: int, name: str, value: Answer) -> None:
+        self._lobby.counts.count(name, result_of(value))
+        self.outlet.control(answered(re, value))
 
     def _look(self, frame: admin.Watch | admin.Unwatch) -> None:
         watches = self._lobby.watches
@@ -254,12 +258,12 @@ class AdminConnection:
         self._wire.resume()
 
 
-def order_of(frame: admin.Command, by: Giver) -> Order:
+def order_of(frame: admin.Command, by: Giver, wall: float) -> Order:
     """With its arguments as they came: the admin reads them, so that what it refuses is on record too."""
     spec = TABLE[frame.name]
     return Order(
         name=frame.name,
-        args=read_args(spec, frame.args),
+        args=read_args(spec, frame.args, wall),
         raw=without_secrets(frame.args),
         by=by,
         reason=frame.reason,

@@ -9,6 +9,7 @@ import trio
 from attrs import define, field
 
 from actors.admin.actor import Admin, AdminMessage, Carry
+from actors.admin.alert_rows import AlertRows
 from actors.admin.approval import Approvals
 from actors.admin.deeds import Deed, Deeds
 from actors.admin.executor import Executor
@@ -82,6 +83,10 @@ class Ops:
                 "report": ReportRegisters(self.store),
             }
         )
+        rows = AlertRows(house.alert_board, house.zones, self.wall)
+        house.board.also("alerts", rows.snapshot)
+        house.outside.alerts_active = rows.active
+        house.outside.lockdown = lambda: house.standing.lockdown
         self._house = house
         self._hands = hands = Hands(world, registers, hand, Deeds(self.store), self.sign_in)
 

@@ -1,5 +1,5 @@
-"""The operators' side over a real house with its journal in memory, without sockets. In virtual time the wall clock goes
-with the loop's."""
+"""The operators' side over a real house with its journal in memory, without sockets. In virtual time the wall clock
+goes with the loop's."""
 
 import random
 from collections.abc import AsyncIterator, Iterable
@@ -29,6 +29,7 @@ from actors.people.registry import Arrived
 from actors.room.directory import Enter, Listed, Listing, RoomRules
 from actors.room.messages import History, Join, Post
 from gateway.admin.ops import Ops, opened
+from gateway.alerts import WireAlerts
 from gateway.settings import Admin, Settings
 from gateway.settings import Journal as JournalSettings
 from tests.room.fakes import FakeOutlet, LineVoice, words
@@ -102,7 +103,9 @@ class Office:
         """An act or a question, to its end."""
         spec, raw = TABLE[name], args or {}
         more = {"reason": "why", "cid": f"c{next(self._cids)}", **more}
-        order = Order(name, read_args(spec, raw), without_secrets(raw), Giver(by, role), **more)
+        order = Order(
+            name, read_args(spec, raw, self.house.clock.now().wall), without_secrets(raw), Giver(by, role), **more
+        )
         if spec.reads:
             return await self.ops.read(order)
         heard = Heard()
@@ -194,6 +197,7 @@ async def open_office(folder: Path | None = None, **admin: Any) -> AsyncIterator
         voice=LineVoice(),
         rules=RoomRules(listed={RoomName(room): Listed() for room in ROOMS}),
         alert_board=board,
+        alert_voice=WireAlerts(),
         clock=clock,
         below=random.Random(7).randrange,
     )
