@@ -4,6 +4,7 @@ What comes in is read by the real decoder, so that no test passes with frames th
 arguments of commands are read too, by the real table."""
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -62,12 +63,16 @@ class FakeAdmin:
                 nursery.cancel_scope.cancel()
         except* (trio.BrokenResourceError, trio.ClosedResourceError, LocalProtocolError):
             pass
+        except* Exception as fault:
+            # Told to whoever comes back, for ever, as a word that ends it: a test fails instead of waiting.
+            said = "; ".join(map(repr, fault.exceptions))[:100]
+            self.welcome = {"type": "bye", "code": 4400, "message": f"the fake server failed: {said}"}
 
     def answer(self, frame: admin.Command) -> Any:
         spec = TABLE.get(frame.name)
         if spec is None:
             return no("unknown_command")
-        wrong = read_args(spec, frame.args)
+        wrong = read_args(spec, frame.args, time.time())
         if isinstance(wrong, Denied):
             return no(wrong.code, wrong.message)
         found = self.answers.get(frame.name, {})
@@ -89,6 +94,7 @@ class _Visit:
     fake: FakeAdmin
     stream: trio.abc.Stream
     nursery: trio.Nursery
+    _line: trio.Lock = field(factory=trio.Lock)
     _ws: WSConnection = field(factory=lambda: WSConnection(ConnectionType.SERVER))
 
     async def run(self) -> None:
@@ -118,7 +124,8 @@ class _Visit:
                         return
 
     async def say(self, frame: Json) -> None:
-        await self.stream.send_all(self._ws.send(ws.TextMessage(data=msgspec.json.encode(frame).decode())))
+        async with self._line:
+            await self.stream.send_all(self._ws.send(ws.TextMessage(data=msgspec.json.encode(frame).decode())))
 
     async def take(self, frame: Any) -> Any:
         match frame:
@@ -163,6 +170,7 @@ async def listening(fake: FakeAdmin, nursery: trio.Nursery) -> str:
 @contextmanager
 def fake_admin(fake: FakeAdmin) -> Iterator[str]:
     """In a thread of its own, for commands, which bring a loop of their own. Its address."""
+    fake.stop = trio.Event()
     told: list[Any] = []
     ready = threading.Event()
 
