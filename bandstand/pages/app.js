@@ -6,6 +6,7 @@ import { Composer } from "/app/composer.js";
 import { Link } from "/app/link.js";
 import { Log } from "/app/log.js";
 import { startLook } from "/app/look.js";
+import { privateNote } from "/app/notes.js";
 import { Outbox } from "/app/outbox.js";
 import { Pins } from "/app/pins.js";
 import { askReport } from "/app/report.js";
@@ -39,7 +40,7 @@ const link = new Link(`${location.protocol === "https:" ? "wss:" : "ws:"}//${loc
   unknown: () => forget("token"),
   positions: () => (room?.joined && room.position ? { [room.name]: room.position.seq } : {}),
   ready,
-  frame: (frame) => alerts.frame(frame) || room?.frame(frame),
+  frame: (frame) => (frame.type === "note" ? privateNote(byId("notes"), frame) : alerts.frame(frame) || room?.frame(frame)),
   state: stateChanged,
 });
 const alerts = new Alerts(link);

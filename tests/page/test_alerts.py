@@ -238,6 +238,10 @@ def test_a_message_can_be_reported_and_who_is_put_out_is_told_why(phone: Phone, 
     assert (ear.reports[0]["room"], ear.reports[0]["seq"]) == ("blue-stage", 1)
     assert ear.reports[0]["why"] == "It is advertising or a swindle"
     phone.page.keyboard.press("Escape")
+    ear.say({"type": "note", "ts": NOW, "text": "Please stop selling <b>things</b>."})
+    note = phone.page.locator("#notes", has_text="From the organisers: Please stop selling <b>things</b>.")
+    note.get_by_role("button", name="Close").click()
+    note.wait_for(state="hidden")
     ear.say({"type": "removed", "room": "blue-stage", "reason": "selling things", "until": NOW + 600})
     phone.page.get_by_text("You were taken out of Blue Stage: selling things").wait_for()
     assert phone.page.get_by_label("Your name").is_visible()

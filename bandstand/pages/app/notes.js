@@ -32,6 +32,19 @@ export const isLine = (frame) => frame.type in LINES && !frame.erased && !(frame
 export const lineOf = (frame, acts) => LINES[frame.type](frame, acts);
 export const line = (frame, text) => make("div", { class: "line-note", "data-seq": frame.seq, dir: "auto" }, text);
 
+// A word of the organisers to this person alone: stays until it was closed.
+export function privateNote(list, frame) {
+  const words = make("span", { role: "status", dir: "auto" }, `From the organisers: ${frame.text ?? ""}`);
+  const note = make("li", { class: "strip strip-note" }, words);
+  const away = () => {
+    note.remove();
+    list.hidden = !list.childElementCount;
+  };
+  note.append(make("button", { type: "button", class: "strip-button", click: away }, "Close"));
+  list.append(note);
+  list.hidden = false;
+}
+
 // What an entry does to those that came before it.
 export function applyTo(log, frame) {
   switch (frame.type) {

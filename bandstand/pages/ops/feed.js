@@ -59,7 +59,8 @@ export class Feed {
   }
 
   line(event) {
-    const by = [event.operator && `by ${event.operator}`, event.room].filter(Boolean).join(", ");
+    const told = (word) => !word || String(event.text ?? "").includes(word);
+    const by = [told(event.operator) ? "" : `by ${event.operator}`, told(event.room) ? "" : event.room].filter(Boolean).join(", ");
     const { pending, name, args } = event.data ?? {};
     return make(
       "li",

@@ -10,7 +10,8 @@ const UNDO = {
   none: () => "Cannot be undone.",
 };
 const TTL = [["", "until somebody changes it"], ["300", "5 minutes"], ["900", "15 minutes"], ["3600", "1 hour"], ["21600", "6 hours"]];
-const TOAST_MS = 30_000;
+const TOAST_MS = 8_000;
+const UNDO_MS = 60_000;
 
 export class Orders {
   constructor(desk) {
@@ -186,7 +187,7 @@ export class Orders {
     byId("toasts").append(line);
     this.surface();
     while (byId("toasts").childElementCount > 4) byId("toasts").firstElementChild.remove();
-    setTimeout(away, TOAST_MS);
+    setTimeout(away, act || bad ? UNDO_MS : TOAST_MS);
   }
 }
 

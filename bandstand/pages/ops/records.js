@@ -43,8 +43,7 @@ export class Acts {
 
   line(act) {
     const command = act.name ?? act.command ?? "";
-    const args = Object.entries(act.args ?? {}).map(([key, value]) => `${key} ${typeof value === "object" ? JSON.stringify(value) : value}`);
-    const said = [args.join(", "), act.reason].filter(Boolean).join(" · ");
+    const said = [aboutOf(act.args ?? {}), act.reason].filter(Boolean).join(" · ");
     return make(
       "li",
       {},
@@ -60,6 +59,14 @@ export class Acts {
       button("Undo", async () => (await this.orders.undo(act.act)) && this.load(), { "aria-label": `Undo ${command}` }),
     );
   }
+}
+
+// The arguments in words; of an alert, what tells it from others.
+function aboutOf(args) {
+  if (args.headline && args.status) return `${args.status}, ${args.severity}: ${args.headline}`;
+  return Object.entries(args)
+    .map(([key, value]) => `${key} ${typeof value === "object" ? JSON.stringify(value) : value}`)
+    .join(", ");
 }
 
 export class Reports {
