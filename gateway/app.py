@@ -27,7 +27,7 @@ from gateway.alerts import WireAlerts
 from gateway.auth import MemberTokens, load_or_create_keys
 from gateway.closed_chat import ClosedDesk, closed
 from gateway.connection import Connection, Counts, Reception
-from gateway.figures import feed_stats, gateway_figures, house_figures, journal_figures, size_of
+from gateway.figures import feed_stats, gateway_figures, house_figures, journal_figures, ops_figures, size_of
 from gateway.http import Request, Response
 from gateway.listener import Address, Door, Listener, Route
 from gateway.metrics import CONTENT_TYPE, Metrics
@@ -153,6 +153,7 @@ class App:
             reach.reception = reception = self._reception(house, tokens, nursery, ops)
             listener = self._listener(reception, ops)
             self._name_figures(reception, desk, listener)
+            ops_figures(self._metrics, ops.open_lobby)
             await nursery.start(listener.run)
             listing = await house.directory.ask(Listing)
             addresses = await listener.listen(settings.host, settings.port, tls)

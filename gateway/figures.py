@@ -11,6 +11,7 @@ from actors.house import House
 from actors.journal.desk import Desk
 from actors.kernel import State
 from actors.stats.sources import Outside
+from gateway.admin.connection import Lobby
 from gateway.connection import Connection, Counts
 from gateway.listener import Listener
 from gateway.metrics import Metrics
@@ -108,6 +109,13 @@ def gateway_figures(
     metrics.gauge("tasks", "Tasks of the loop.", pulse.tasks)
     metrics.counter("process_cpu_seconds", "User and system time.", _cpu_seconds)
     metrics.gauge("process_max_resident_bytes", "Peak resident memory.", _peak_bytes)
+
+
+def ops_figures(metrics: Metrics, lobby: Lobby) -> None:
+    ended = lobby.counts.ended
+    labels = ("command", "result")
+    metrics.counter_table("admin_commands", "Operators' commands by how they ended.", labels, lambda: ended)
+    metrics.gauge("admin_connections", "Operators' connections.", lambda: len(lobby.inside))
 
 
 def _version() -> str:

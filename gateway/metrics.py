@@ -1,7 +1,7 @@
 """The owners' integers in Prometheus form; docs/operations.md lists the names. Read at a scrape: nothing here is on the
 way of a message. No label ever names a person or a room."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -15,6 +15,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PREFIX = "bandstand_"
 
 Labelled = Mapping[str, float]
+Table = Mapping[tuple[str, ...], float]
 
 
 class Metrics(Collector):
@@ -36,6 +37,17 @@ class Metrics(Collector):
 
     def gauge(self, name: str, help: str, read: Callable[[], float]) -> None:
         self._makers.append(lambda: GaugeMetricFamily(PREFIX + name, help, value=read()))
+
+    def counter_table(self, name: str, help: str, labels: Sequence[str], read: Callable[[], Table]) -> None:
+        """By more than one label."""
+
+        def make() -> Metric:
+            family = CounterMetricFamily(PREFIX + name, help, labels=labels)
+            for values, count in read().items():
+                family.add_metric(values, count)
+            return family
+
+        self._makers.append(make)
 
     def counters(self, name: str, help: str, label: str, read: Callable[[], Labelled]) -> None:
         def make() -> Metric:

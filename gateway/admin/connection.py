@@ -40,7 +40,7 @@ class Office(Protocol):
 class CommandCounts:
     """For the metrics: how often each command ended how."""
 
-    ended: dict[tuple[str, str], int] = field(factory=dict)
+    ended: dict[tuple[str, ...], float] = field(factory=dict)
 
     def count(self, command: str, result: str) -> None:
         self.ended[command, result] = self.ended.get((command, result), 0) + 1

@@ -120,6 +120,11 @@ class Ops:
         reception.nursery.start_soon(watches.run)
         return lambda wire: AdminConnection(wire, lobby)
 
+    @property
+    def open_lobby(self) -> Lobby:
+        assert self.lobby is not None
+        return self.lobby
+
     def part_all(self, code: int) -> "set[AdminConnection]":
         """Everybody is told; the set empties as they go."""
         if self.lobby is None:

@@ -3,14 +3,14 @@
 import signal
 from collections.abc import Callable, Iterable
 
-import msgspec
 from attrs import define, field
 
 from actors.names import MemberId
 from actors.people.outlet import Visit
+from gateway import voice
 from gateway.protocol.codes import CloseCode
+from gateway.protocol.orders import NoteFrame
 from gateway.reception import Reception
-from gateway.wire.framing import text_frame
 
 
 def stop_this_process() -> None:
@@ -52,7 +52,7 @@ class Reach:
         return len(out)
 
     def note(self, visits: Iterable[Visit], text: str) -> int:
-        frame = text_frame(msgspec.json.encode({"type": "note", "ts": self._here.wall(), "text": text}))
+        frame = voice.framed(NoteFrame(self._here.wall(), text))
         count = 0
         for visit in visits:
             visit.outlet.control(frame)

@@ -132,6 +132,15 @@ class RemovedFrame:
     to: RoomName | None = None
 
 
+@frozen
+class NoteFrame:
+    """The organisers' word to this member alone. In no room and no log."""
+
+    TAG: ClassVar = "note"
+    ts: float
+    text: str
+
+
 OrderFrame = (
     HiddenFrame | RestoredFrame | PinnedFrame | ClearedFrame | UnclearedFrame | AlertNoticeFrame | MovedFrame
     | NoticeFrame

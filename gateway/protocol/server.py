@@ -10,7 +10,7 @@ from actors.names import Cid, Epoch, MemberId, Nickname, RoomName
 from actors.refusals import Reason
 from gateway.protocol.codes import Scope
 from gateway.protocol.kinds import AlertName, Count, RequestId, Seq, Token
-from gateway.protocol.orders import OrderFrame, RemovedFrame
+from gateway.protocol.orders import NoteFrame, OrderFrame, RemovedFrame
 
 ReactionCounts = dict[str, dict[str, int]]
 """A message's seq in decimal -> emoji -> how many."""
@@ -367,6 +367,6 @@ class Bye:
 
 OkFrame = Ok | OkJoin | OkSend | OkHistory | OkMembers
 ServerFrame = (
-    Hello | Ready | AlertFrame | AlertOver | OkFrame | ErrorFrame | EntryFrame | RulesFrame | RemovedFrame | CaughtUp
-    | Behind | Gap | Reactions | Presence | TypingFrame | HeartbeatFrame | Bye
+    Hello | Ready | AlertFrame | AlertOver | OkFrame | ErrorFrame | EntryFrame | RulesFrame | RemovedFrame | NoteFrame
+    | CaughtUp | Behind | Gap | Reactions | Presence | TypingFrame | HeartbeatFrame | Bye
 )  # fmt: skip
