@@ -3,12 +3,12 @@
 Nobody sends a message for a number; bumping one costs tens of nanoseconds."""
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter
 
 from attrs import define, field, frozen
 
-from actors.events import Entry, Policy
+from actors.events import Body, Entry, Policy
 
 SECONDS = (0.000_01, 0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -95,6 +95,8 @@ class RoomLook:
     policy: Policy
     tail: tuple[Entry, ...] = ()
     """The newest entries, where they were asked for."""
+    veiled: Mapping[int, Body] = field(factory=dict)
+    """seq -> the words under a moderator's veil, of the entries in `tail`: for operators only."""
     members: tuple[tuple[str, str], ...] = ()
     """(member, nickname), where they were asked for."""
 
@@ -106,6 +108,7 @@ class RoomTally:
 
     posts: int = 0
     committed: int = 0
+    """Messages, not what else the log holds."""
     joins: int = 0
     delivered: int = 0
     delivered_bytes: int = 0

@@ -4,13 +4,13 @@ A message's way through here: Post -> judged by the book -> a draft in the log -
 straight from the log; and the log's news -> folded -> fanned out. No room waits for the disk: it is two turns."""
 
 from collections.abc import Sequence
+from functools import partial
 from time import perf_counter
 from typing import assert_never
 
 import trio
 from attrs import evolve
 
-from actors.clock import Now
 from actors.events import (
     Cleared,
     Deleted,
@@ -18,6 +18,7 @@ from actors.events import (
     Entry,
     Erased,
     Hidden,
+    Message,
     Policy,
     PolicyChanged,
     Restored,
@@ -25,12 +26,14 @@ from actors.events import (
 )
 from actors.journal.log import Draft, EpochChanged, Following, Opening, Outcome, Stored
 from actors.kernel import Actor, Inbox
-from actors.names import HOUSE, Cid, Epoch, MemberId, Nickname, RoomName
+from actors.names import HOUSE, Cid, MemberId, Nickname, RoomName
 from actors.people.outlet import Outlet, Seat
 from actors.people.registry import Seated
 from actors.refusals import Reason, Refused
-from actors.room.book import Book, HouseView, Judgement
+from actors.room.book import Book, Judgement
 from actors.room.fanout import CHUNK, Fanout
+from actors.room.houseview import Doorkeeper
+from actors.room.looks import census, look
 from actors.room.messages import (
     Census,
     Counts,
@@ -53,7 +56,6 @@ from actors.room.messages import (
     Remove,
     Removed,
     Reply,
-    RoomCensus,
     RoomMessage,
     RulesChanged,
     SeatLost,
@@ -63,9 +65,9 @@ from actors.room.messages import (
 from actors.room.news import News
 from actors.room.pages import EpochOver
 from actors.room.reading import Reading
-from actors.room.resume import Plan, plan
+from actors.room.resume import plan, plan_join
 from actors.room.tools import PostReply, RoomTools, Verdict
-from actors.tally import RoomLook, RoomTally
+from actors.tally import RoomTally
 
 MODERATION = (Edit, Delete, SetPolicy, Moderate, Erase, Remove)
 """What counts as moderation in a room's budget of time."""
@@ -90,8 +92,6 @@ class Room(Actor[RoomMessage]):
         self._moved = trio.Event()
         self._following: Following | None = None
         self._epoch_over = False
-        self._removed: set[MemberId] = set()
-        """Thrown out by this instance and not back: what they said on their way out does not count."""
         self._seats: dict[Outlet, Seat] = {}
         """By connection: each has one seat at most."""
         self._news = News(name, tools.voice, self._presence, self._seats.values())
@@ -100,11 +100,11 @@ class Room(Actor[RoomMessage]):
 
     async def started(self) -> None:
         opening, self._following = await self._log.open(self.name, self._tools.tail, self._wake)
-        self._record = opening.record
         self._book = Book.open(opening, tail_limit=self._tools.tail)
+        self._door = Doorkeeper(self.name, self._tools, self._book, self._presence, opening.record)
         self._readmit(await self._tools.seated(self.name))
         await self._apply_settings(opening)
-        self._counts.look = self._look
+        self._counts.look = partial(look, self._door, self._fanout)
 
     def _wake(self) -> None:
         self._moved.set()
@@ -193,7 +193,7 @@ class Room(Actor[RoomMessage]):
 
     async def _tell(self, entries: Sequence[Entry]) -> None:
         counts = self._counts
-        counts.committed += len(entries)
+        counts.committed += sum(isinstance(entry.body, Message) for entry in entries)
         before = counts.delivered
         await self._fanout.broadcast(entries)
         age_s = max(0.0, self._clock.now().wall - entries[0].ts)
@@ -235,7 +235,7 @@ class Room(Actor[RoomMessage]):
                 reply.answer(Done())
             case Edit(reply, author, cid, target, text):
                 now = self._clock.now()
-                barred = self._view(author, text, now).barred
+                barred = self._door.view(author, text, now).barred
                 self._append(author, cid, self._book.edit(author, target, text, now, barred), reply)
             case Delete(reply, author, cid, target):
                 self._append(author, cid, self._book.delete(author, target, self._clock.now()), reply)
@@ -246,7 +246,7 @@ class Room(Actor[RoomMessage]):
             case Members(reply, page):
                 reply.answer(self._presence.page(page))
             case Typing(author, nickname):
-                if author not in self._removed:
+                if author not in self._door.removed:
                     self._news.typing(author, nickname)
             case SeatLost(seat):
                 self._seat_lost(seat)
@@ -266,11 +266,15 @@ class Room(Actor[RoomMessage]):
             case RulesChanged():
                 self._rules_changed()
             case RecordChanged(record):
-                self._record = record
+                self._door.record = record
                 self._book.code, self._book.title = record.code, record.title
                 self._rules_changed()
             case Census(asks):
-                asks.answer(self._census())
+                asks.answer(
+                    census(
+                        self.name, self._book, self._presence, self._fanout, len(self._seats), self._door.own_rules()
+                    )
+                )
             case _:
                 assert_never(message)
 
@@ -278,19 +282,10 @@ class Room(Actor[RoomMessage]):
         now = self._clock.now()
         self._tools.tally.messages_received += 1
         self._counts.posts += 1
-        view = self._view(post.author, post.text, now)
+        view = self._door.view(post.author, post.text, now)
         judgement = self._book.post(post.author, post.nickname, post.text, post.reply_to, now, view)
         reply = PostReply(post, now, judgement.refusal is None, self._book, self._tools.tally)
         self._append(post.author, post.cid, judgement, reply)
-
-    def _view(self, author: MemberId, text: str, now: Now) -> HouseView:
-        """The refusal rides in the draft, so that the retry of a message that everybody has seen is never judged by a
-        later mute."""
-        standing, wall = self._tools.standing, now.wall
-        barred = standing.may_speak(author, self.name, text, wall) or standing.may_enter(author, self.name, wall)
-        if barred is None and author in self._removed:
-            barred = Refused(Reason.NOT_JOINED, "you have been taken out of this room")
-        return HouseView(barred, standing.badge(author), standing.is_staff(author), standing.slow_floor_s)
 
     def _append(self, author: MemberId, cid: Cid, judgement: Judgement, reply: Reply[Stored]) -> None:
         def heard(outcome: Outcome) -> None:
@@ -308,12 +303,12 @@ class Room(Actor[RoomMessage]):
     def _join(self, join: Join) -> None:
         book, seat, now = self._book, join.seat, self._clock.now()
         book.fade(now.wall - self._tools.keep_s)
-        refusal = self._no_entry(seat.member, now)
+        refusal = self._door.no_entry(seat.member, now)
         if refusal is not None:
             join.reply.answer(refusal)
             return
-        self._removed.discard(seat.member)
-        start = self._plan(join)
+        self._door.removed.discard(seat.member)
+        start = plan_join(join, self._book, self._tools.tally)
         gap = start.gap
         told = None if gap is None else self._tools.voice.gap(self.name, gap.start, gap.end, gap.why)
         seat.nickname = self._presence.enter(seat.member, seat.nickname).nickname
@@ -333,29 +328,15 @@ class Room(Actor[RoomMessage]):
         if told is not None:
             seat.outlet.control(told)
 
-    def _no_entry(self, member: MemberId, now: Now) -> Refused | None:
-        """Who is here already, or within grace, comes back whatever has been closed or filled meanwhile."""
-        banned = self._tools.standing.may_enter(member, self.name, now.wall)
-        if banned is not None or self._presence.knows(member):
-            return banned
-        rules = self._book.policy.at(now.wall)
-        if rules.closed and not self._tools.standing.is_staff(member):
-            said = f"this room is closed: {rules.reason}" if rules.reason else "this room is closed"
-            return Refused(Reason.FORBIDDEN, said)
-        if self._presence.online >= rules.max_members:
-            return Refused(Reason.FULL, f"this room holds {rules.max_members} people and is full", 10_000)
-        return None
+    def _rules_changed(self) -> None:
+        self._news.rules(self._keep_rules())
 
-    def _plan(self, join: Join) -> Plan:
-        book = self._book
-        start = plan(join.since, join.tail, join.max, book.epoch, book.head, book.oldest, book.policy)
-        if not start.beyond_head:
-            return start
-        # Whoever says they have seen more than was ever committed is served anew; a room does not begin a new epoch on
-        # the word of one phone (docs/decisions/0007-rooms.md).
-        self._tools.tally.beyond_head += 1
-        foreign = Position(Epoch(""), 0)
-        return plan(foreign, join.tail, join.max, book.epoch, book.head, book.oldest, book.policy)
+    def _keep_rules(self) -> bytes:
+        """The frame; kept for those who catch up, as the entries that they are told do not say what the house adds."""
+        told = self._door.rules()
+        frame = self._tools.voice.rules(self.name, told)
+        self._fanout.rules = frame if told != self._door.own_rules() else b""
+        return frame
 
     def _joined(self, mode: str, seat: Seat) -> Joined:
         book = self._book
@@ -365,7 +346,7 @@ class Room(Actor[RoomMessage]):
             book.head,
             book.oldest,
             mode,
-            self._rules(),
+            self._door.rules(),
             Counts(self._presence.online),
             seat.nickname,
             book.code,
@@ -399,7 +380,7 @@ class Room(Actor[RoomMessage]):
         gone = self._presence.everybody() if order.member is None else (order.member,)
         for member in gone:
             self._presence.leave_now(member)
-        self._removed.update(gone)
+        self._door.removed.update(gone)
         if gone:
             self._news.people_changed()
         told = self._tools.voice.removed(self.name, order.reason, order.until, order.to)
@@ -413,48 +394,6 @@ class Room(Actor[RoomMessage]):
                     outlet.control(told)
             await trio.lowlevel.checkpoint()
 
-    def _rules(self) -> Policy:
-        """As they are told: with what the house adds."""
-        policy, standing = self._book.policy.at(self._clock.now().wall), self._tools.standing
-        official = policy.official or self._record.official
-        slow_s = max(policy.slow_s, standing.slow_floor_s)
-        return evolve(policy, lockdown=standing.lockdown, official=official, slow_s=slow_s)
-
-    def _keep_rules(self) -> bytes:
-        """The frame; kept for those who catch up, as the entries that they are told do not say what the house adds."""
-        told = self._rules()
-        frame = self._tools.voice.rules(self.name, told)
-        self._fanout.rules = frame if told != self._book.policy.at(self._clock.now().wall) else b""
-        return frame
-
-    def _rules_changed(self) -> None:
-        self._news.rules(self._keep_rules())
-
     def _census(self) -> RoomCensus:
-        book, fanout = self._book, self._fanout
-        return RoomCensus(
-            self.name,
-            book.epoch,
-            book.head,
-            book.oldest,
-            self._presence.online,
-            len(self._seats),
-            fanout.level,
-            fanout.behind,
-            len(book.tail),
-            book.policy.at(self._clock.now().wall),
-            book.pinned,
-        )
-
-    def _look(self, entries: int, members: int) -> RoomLook:
-        book, fanout = self._book, self._fanout
-        tail = tuple(book.tail)[-entries:] if entries else ()
-        cards = self._presence.page(1).members[:members] if members else ()
-        return RoomLook(
-            self._presence.online,
-            fanout.behind,
-            fanout.slow,
-            book.policy.at(self._clock.now().wall),
-            tail,
-            tuple((card.member, card.nickname) for card in cards),
-        )
+        rules = self._door.own_rules()
+        return census(self.name, self._book, self._presence, self._fanout, len(self._seats), rules)

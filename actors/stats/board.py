@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Set
 
 from attrs import asdict
 
-from actors.events import Entry, Message, Tombstone
+from actors.events import Body, Entry, Message, Tombstone
 from actors.names import RoomName
 from actors.tally import RoomLook, RoomTally
 
@@ -68,14 +68,14 @@ def _inside(look: RoomLook | None) -> dict[str, object]:
     if look is None:
         return {"messages": [], "members": [], "policy": None}
     return {
-        "messages": [shown for entry in look.tail if (shown := _shown(entry)) is not None],
+        "messages": [shown for entry in look.tail if (shown := _shown(entry, look.veiled.get(entry.seq))) is not None],
         "members": [{"member": member, "nickname": nickname} for member, nickname in look.members],
         "policy": asdict(look.policy),
     }
 
 
-def _shown(entry: Entry) -> dict[str, object] | None:
-    """None: an entry that is no message."""
+def _shown(entry: Entry, veiled: Body | None) -> dict[str, object] | None:
+    """None: an entry that is no message. Operators read what they have hidden."""
     nickname = text = ""
     hidden = deleted = False
     match entry.body:
@@ -83,6 +83,10 @@ def _shown(entry: Entry) -> dict[str, object] | None:
             nickname, text = str(entry.body.nickname), entry.body.text
         case Tombstone(edit_of=None):
             hidden, deleted = entry.body.hidden, not entry.body.hidden
+            if isinstance(veiled, Message):
+                nickname, text = str(veiled.nickname), veiled.text
+            elif veiled is not None:
+                return None  # an edit
         case _:
             return None
     return {

@@ -8,13 +8,15 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from actors.events import Hidden
 from actors.kernel import ChildCrashed, State
-from actors.room.messages import Census
+from actors.names import Cid, MemberId
+from actors.room.messages import Census, Moderate
 from actors.stats.actor import MINUTES_TOLD, tell_minutes
 from actors.stats.feed import Feed
 from actors.stats.house import HouseNumbers
 from actors.stats.rooms import Line, Minute
-from tests.room.hall import MAIN, Hall, open_hall
+from tests.room.hall import MAIN, Answer, Hall, open_hall
 
 STATS = {
     "at", "uptime_s", "people", "rooms", "rates", "lag_p99_ms", "mailbox", "journal", "slow_members", "restarts",
@@ -188,3 +190,21 @@ def test_a_thousand_busy_rooms_leave_place_for_other_things_in_the_feed() -> Non
     assert told[-1].data == {"rooms": 950, "messages": sum(range(950)), "joins": 950}
     tell_minutes(feed, [Minute("quiet", 0, 0)])
     assert len(feed.replay()) == MINUTES_TOLD + 1
+
+
+async def test_operators_read_in_a_room_what_they_have_hidden(autojump_clock: MockClock) -> None:
+    async with counted() as hall:
+        ana = await hall.guest()
+        for text in ("one", "two", "three"):
+            await ana.post(text).wait()
+        answer = Answer()
+        order = Moderate(answer, MemberId("m_operator"), Cid("order-1"), Hidden(2, "rude"))
+        hall.house.refs[MAIN].urge(order)
+        await answer.wait()
+        await ana.delete(1).wait()
+        await trio.sleep(2)
+        drawer = hall.house.board.snapshot(f"room:{MAIN}")
+        assert drawer is not None
+        shown = [(m["seq"], m["text"], m["hidden"], m["deleted"]) for m in drawer["messages"]]  # type: ignore[attr-defined]
+        assert shown == [(1, "", False, True), (2, "two", True, False), (3, "three", False, False)]
+        assert hall.house.room_tallies[MAIN].committed == 3, "orders and deletions are no messages"
