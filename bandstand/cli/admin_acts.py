@@ -1,5 +1,6 @@
 """Giving an order from a terminal: what it would do, whether it is meant, how it ended."""
 
+import time
 from collections.abc import Callable, Mapping
 from functools import update_wrapper
 from typing import Any
@@ -159,10 +160,17 @@ def people(count: int) -> str:
 def undoing(done: Done) -> str:
     """How it can be undone, in words."""
     if done.undo == "exact":
-        until = f" until {clock(done.undo_until)}" if done.undo_until else ""
+        until = f" until {moment(done.undo_until)}" if done.undo_until else ""
         return f"undo: bandstand admin undo {done.act}{until}" if done.act else f"can be undone{until}"
     back = done.detail.get("undo_with")
     return f"undo by {plain(str(back))}" if back else UNDO.get(done.undo, plain(done.undo))
+
+
+def moment(at: float) -> str:
+    """A clock time, with its day where that is not today."""
+    there = time.localtime(at)
+    today = there[:3] == time.localtime()[:3]
+    return clock(at) if today else time.strftime("%a %d %H:%M", there)
 
 
 def done(act: Act, ended: Done) -> str:

@@ -1,7 +1,7 @@
 """What operators ask of a terminal: rooms, people, reports, acts, the house."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
@@ -20,6 +20,10 @@ def text(value: object) -> str:
         return ""
     if value is True:
         return "yes"
+    if isinstance(value, Mapping):
+        return " ".join(f"{plain(str(name))}={text(each) or '-'}" for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(text(each) or "-" for each in value)
     return f"{value:g}" if isinstance(value, float) else plain(str(value))
 
 
@@ -53,10 +57,6 @@ def show_one(cli: Cli, detail: Json) -> None:
         if isinstance(value, list) and value and isinstance(value[0], dict):
             cli.say(f"{plain(name)}:")
             cli.say("\n".join(f"  {line}" for line in table(value[0], value).split("\n")))
-        elif isinstance(value, dict):
-            cli.say(f"{plain(name)}: " + ", ".join(f"{plain(key)}={text(each) or '-'}" for key, each in value.items()))
-        elif isinstance(value, list):
-            cli.say(f"{plain(name)}: " + (", ".join(map(text, value)) or "-"))
         else:
             cli.say(f"{plain(name)}: {text(value) or '-'}")
 
@@ -140,7 +140,7 @@ def acts(by: str | None, count: int, door: Door) -> None:
     """What was done, newest first, and what of it can be undone."""
     asked: dict[str, Any] = {"limit": count} | ({"operator": by} if by else {})
     rows = list(door.run(lambda desk: desk.read("act.list", asked)).get("items", ()))
-    columns = ("at", "act", "operator", "command", "name", "args", "reason", "undo", "undo_until", "undone")
+    columns = ("at", "act", "operator", "command", "args", "reason", "undo", "undo_until", "undone")
     show(door.cli, columns, rows if door.cli.json else _times(rows, "at", "undo_until"), "nothing was done yet")
 
 
