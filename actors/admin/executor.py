@@ -13,7 +13,7 @@ from actors.admin.acts import CidReused, digest_of
 from actors.admin.approval import Approvals
 from actors.admin.commands import TABLE
 from actors.admin.deeds import Deed, Deeds, Phase
-from actors.admin.orders import Answer, Denied, Order, Outcome, Spec, UndoKind
+from actors.admin.orders import Answer, Denied, Order, Outcome, Pending, Spec, UndoKind
 from actors.admin.plans import Hands, Plan, Planner
 from actors.admin.undo import Change, Layers, from_row, to_row
 from actors.admin.world import Mark
@@ -291,11 +291,14 @@ class Executor:
                 room=room,
                 member=member,
             )
-        elif result == "pending":
+        elif isinstance(answer, Pending):
+            # With what a second person needs to give the same order.
+            same = {"pending": answer.id, "name": order.name, "args": dict(order.raw), "ttl_s": order.ttl_s}
             note(
                 "act",
                 f"{by.operator} asks a second person for {order.name}",
                 operator=by.operator,
+                data=same,
                 room=room,
                 member=member,
             )
