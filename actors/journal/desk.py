@@ -310,20 +310,16 @@ class Desk:
             return
         keeper, now = self._line.keeper, self.clock.now()
 
+        look = partial(pages.page, name=following.room, before=None, limit=REPAIR_ENTRIES, max_bytes=1 << 20)
+
         def job(store: Store) -> Page:
-            after, limit = following.last, REPAIR_ENTRIES
-            return pages.page(
-                store.db, following.room, after=after, before=None, limit=limit, max_bytes=1 << 20, veiled=False
-            )
+            return look(store.db, after=following.last, veiled=False)
 
         def done(page: Page) -> None:
             following.repaired(page.epoch, page.entries, page.more)
 
-        self._line.writer.submit(
-            lambda: keeper.do(job, now),
-            partial(self._guarded, done),
-            lambda error: following.repair_failed(),
-        )
+        failed = following.repair_failed
+        self._line.writer.submit(lambda: keeper.do(job, now), partial(self._guarded, done), lambda error: failed())
 
     def leave(self, following: RoomFollowing) -> None:
         others = [other for other in self._followings.pop(following.room, []) if other is not following]

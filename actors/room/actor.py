@@ -56,6 +56,7 @@ from actors.room.messages import (
     Remove,
     Removed,
     Reply,
+    RoomCensus,
     RoomMessage,
     RulesChanged,
     SeatLost,

@@ -8,7 +8,9 @@ from attrs import frozen
 
 from actors.events import Policy
 from actors.names import Epoch
-from actors.room.messages import Position
+from actors.room.book import Book
+from actors.room.messages import Join, Position
+from actors.tally import Tally
 
 Mode = Literal["fresh", "resumed", "gap"]
 Why = Literal["trimmed", "epoch", "too_many"]
@@ -62,6 +64,17 @@ def plan(since: Position | None, tail: int, at_most: int, epoch: Epoch, head: in
     if cursor == seen:
         return Plan("resumed", cursor, head)
     return Plan("gap", cursor, head, Gap(seen + 1, cursor, "too_many" if cursor >= oldest else "trimmed"))
+
+
+def plan_join(join: Join, book: Book, tally: Tally) -> Plan:
+    start = plan(join.since, join.tail, join.max, book.epoch, book.head, book.oldest, book.policy)
+    if not start.beyond_head:
+        return start
+    # Whoever says they have seen more than was ever committed is served anew; a room does not begin a new epoch on
+    # the word of one phone (docs/decisions/0007-rooms.md).
+    tally.beyond_head += 1
+    foreign = Position(Epoch(""), 0)
+    return plan(foreign, join.tail, join.max, book.epoch, book.head, book.oldest, book.policy)
 
 
 def hasten(
