@@ -236,8 +236,8 @@ class Room(Actor[RoomMessage]):
                 reply.answer(Done())
             case Edit(reply, author, cid, target, text):
                 now = self._clock.now()
-                barred = self._door.view(author, text, now).barred
-                self._append(author, cid, self._book.edit(author, target, text, now, barred), reply)
+                view = self._door.view(author, text, now)
+                self._append(author, cid, self._book.edit(author, target, text, now, view), reply)
             case Delete(reply, author, cid, target):
                 self._append(author, cid, self._book.delete(author, target, self._clock.now()), reply)
             case React():

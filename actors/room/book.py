@@ -59,7 +59,7 @@ class HouseView:
     barred: Refused | None = None
     badge: str = ""
     staff: bool = False
-    """Slow mode is not for them."""
+    """Neither freezing nor slow mode is for them."""
     slow_floor_s: float = 0.0
     """Asked of every room."""
 
@@ -204,7 +204,7 @@ class Book:
         """A pass counts for slow mode at once, so that two quick posts cannot both pass; see `forgive`."""
         rules = self.policy.at(now.wall)
         slow_s = 0.0 if house.staff else max(rules.slow_s, house.slow_floor_s)
-        refusal = _wordless(text) or house.barred or _frozen(rules, now) or self._unanchored(reply_to)
+        refusal = _wordless(text) or house.barred or _frozen(rules, now, house) or self._unanchored(reply_to)
         if slow_s > 0:
             refusal = refusal or self._too_soon(author, now, slow_s, house.slow_floor_s)
             if refusal is None:
@@ -217,8 +217,8 @@ class Book:
         if self._spoke.get(author) == at.mono:
             del self._spoke[author]
 
-    def edit(self, author: MemberId, target: int, text: str, now: Now, barred: Refused | None = None) -> Judgement:
-        refusal = _wordless(text) or barred or _frozen(self.policy.at(now.wall), now)
+    def edit(self, author: MemberId, target: int, text: str, now: Now, house: HouseView = NOBODY_SPECIAL) -> Judgement:
+        refusal = _wordless(text) or house.barred or _frozen(self.policy.at(now.wall), now, house)
         return Judgement(Edited(target, text), refusal)
 
     def delete(self, author: MemberId, target: int, now: Now) -> Judgement:
@@ -364,8 +364,8 @@ def _wordless(text: str) -> Refused | None:
     return None if text.strip() else Refused(Reason.BAD_FRAME, "there is no text in this message")
 
 
-def _frozen(rules: Policy, now: Now) -> Refused | None:
-    if not rules.frozen:
+def _frozen(rules: Policy, now: Now, house: HouseView) -> Refused | None:
+    if not rules.frozen or house.staff:
         return None
     said = f"this room is frozen: {rules.reason}" if rules.reason else "this room is frozen"
     return Refused(Reason.FROZEN, said, None if rules.expires is None else _ms(rules.expires - now.wall))

@@ -106,7 +106,8 @@ def test_presence() -> None:
 def test_ok_of_join() -> None:
     joined = Joined(ROOM, EPOCH, 41, 1, "fresh", POLICY, Counts(12), Nickname("Ana-2"), "blue-stage-42", "Main")
     assert said(answer(2, joined)) == {
-        "type": "ok", "re": 2, "room": ROOM, "epoch": EPOCH, "head": 41, "oldest": 1, "mode": "fresh", "policy": RULES,
+        "type": "ok", "re": 2, "room": ROOM, "epoch": EPOCH, "head": 41, "oldest": 1, "mode": "fresh",
+        "policy": RULES | {"closed": False, "lockdown": 5, "official": False},
         "counts": {"online": 12}, "nickname": "Ana-2", "code": "blue-stage-42", "title": "Main", "alerts": [],
     }  # fmt: skip
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from actors.names import CROCKFORD
 from actors.refusals import Reason
-from gateway.protocol import client, server
+from gateway.protocol import client, orders, server
 from gateway.protocol.codes import Scope
 
 MAX = 2**53 - 1
@@ -29,6 +29,7 @@ some_cards = st.lists(cards, max_size=3).map(tuple)
 counts = st.dictionaries(seqs.map(str), st.dictionaries(emoji, st.integers(0, 10_000), max_size=3), max_size=3)
 presence = st.sampled_from(["auto", "off"])
 rules = (seqs, st.booleans(), moments, seqs, seqs, presence, st.none() | moments, words)
+house = (st.booleans(), st.integers(1, 5), st.booleans())
 where = (rooms, epochs, seqs, moments)
 
 
@@ -61,6 +62,7 @@ client_frames = st.one_of(
     frames(client.History, ids, rooms, maybe, st.none(), st.integers(1, 200)),
     frames(client.History, ids, rooms, st.none(), maybe, st.integers(1, 200)),
     frames(client.Members, ids, rooms, seqs),
+    frames(client.Report, ids, rooms, seqs, words),
     frames(client.AlertReceipt, ids, alert_names, seqs, st.sampled_from(["received", "seen", "help"]), words),
     frames(
         client.Heartbeat, st.none() | ids, st.none() | numbers, st.none() | st.dictionaries(rooms, seqs, max_size=8)
@@ -70,11 +72,22 @@ client_frames = st.one_of(
 entries = st.one_of(
     frames(
         server.MessageFrame, *where, members, st.none() | nicknames, st.none() | cids,
-        text=words, reply_to=maybe, edited=maybe, deleted=st.booleans(),
+        text=words, reply_to=maybe, edited=maybe, deleted=st.booleans(), hidden=st.booleans(), badge=words,
     ),
     frames(server.EditedFrame, *where, members, seqs, texts),
     frames(server.DeletedFrame, *where, members, seqs),
-    frames(server.PolicyFrame, *where, *rules),
+    frames(server.PolicyFrame, *where, *rules, st.booleans(), st.booleans()),
+    frames(orders.HiddenFrame, *where, members, seqs, words),
+    frames(orders.RestoredFrame, *where, members, seqs),
+    frames(orders.PinnedFrame, *where, members, maybe),
+    frames(orders.ClearedFrame, *where, members, seqs, st.booleans()),
+    frames(orders.UnclearedFrame, *where, members, seqs),
+    frames(
+        orders.AlertNoticeFrame, *where, members, words, seqs, words, words,
+        st.sampled_from(["actual", "exercise", "test"]),
+    ),
+    frames(orders.MovedFrame, *where, members, rooms, words),
+    frames(orders.NoticeFrame, *where, members, words, words),
 )  # fmt: skip
 listed = st.lists(entries, max_size=3).map(tuple)
 hellos = frames(
@@ -95,7 +108,7 @@ server_frames = st.one_of(
     frames(server.Ok, ids),
     frames(
         server.OkJoin, ids, rooms, epochs, seqs, seqs, st.sampled_from(["fresh", "resumed", "gap"]),
-        frames(server.Rules, *rules), frames(server.Counts, seqs), nicknames, words, words, some_alerts,
+        frames(server.Rules, *rules, *house), frames(server.Counts, seqs), nicknames, words, words, some_alerts,
     ),
     frames(server.OkSend, ids, epochs, seqs, moments, st.booleans()),
     frames(
@@ -107,6 +120,9 @@ server_frames = st.one_of(
         retry_after_ms=maybe, scope=st.sampled_from(Scope), path=st.none() | words,
     ),
     entries,
+    frames(server.RulesFrame, rooms, *rules, *house),
+    frames(orders.RemovedFrame, rooms, words, st.none() | moments, st.none() | rooms),
+    frames(orders.NoteFrame, moments, words),
     frames(server.CaughtUp, rooms, seqs),
     frames(server.Behind, rooms, seqs),
     frames(server.Gap, rooms, seqs, seqs, st.sampled_from(["trimmed", "epoch", "too_many"])),

@@ -13,7 +13,7 @@ from gateway.protocol.frames import CLIENT_FRAMES, SERVER_FRAMES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 OKS = {
-    "leave, react, alert_receipt, heartbeat": server.Ok,
+    "leave, react, report, alert_receipt, heartbeat": server.Ok,
     "join": server.OkJoin,
     "send, edit, delete": server.OkSend,
     "history": server.OkHistory,
@@ -56,6 +56,8 @@ def coded(cls: type) -> dict[str, bool]:
 
 
 def title(cls: type) -> str:
+    if cls is server.RulesFrame:
+        return "`policy` without a seq"
     ok = next((asked for asked, answer in OKS.items() if answer is cls), None)
     return f"`{cls.TAG}`" if ok is None else f"`ok` of {ok}"  # type: ignore[attr-defined]
 
