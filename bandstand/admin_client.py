@@ -48,8 +48,8 @@ HANDSHAKE_SECONDS = 20.0
 """From the first packet to `ready`: a password is checked slowly, on purpose."""
 SEND_SECONDS = 15.0
 STUMBLES = 5
-"""Tries of one order that is answered `rate` or `busy`."""
-PATIENT = frozenset({"rate", "busy"})
+"""Tries of one order that is answered `rate`, `busy` or `internal`: the cid makes it one order all the same."""
+PATIENT = frozenset({"rate", "busy", "internal"})
 ACTIVITY = "activity"
 ITEMS = 10_000
 """Of one list."""

@@ -116,7 +116,7 @@ def picture(row: Json) -> str:
 
 def score(row: Json) -> str:
     """Of a drill."""
-    found = row.get("score")
+    found = row.get("drill")
     if not isinstance(found, Mapping):
         return ""
     half = "-" if found.get("half_s") is None else f"{found['half_s']:.0f} s"

@@ -124,8 +124,9 @@ class Tail:
 def line(event: Json) -> str:
     """`20:14:07 act     ana: room.freeze main-stage`, with nothing in it that a terminal would obey."""
     at = time.strftime("%H:%M:%S", time.localtime(event.get("at", 0)))
-    who = f"{plain(str(event['operator']))}: " if event.get("operator") else ""
     told = plain(str(event.get("text", "")))
+    by = plain(str(event.get("operator") or ""))
+    who = f"{by}: " if by and not told.startswith(by) else ""
     room = str(event.get("room") or "")
     where = f" [{plain(room)}]" if room and plain(room) not in told else ""
     act = f" ({plain(str(event['act']))})" if event.get("act") else ""

@@ -30,7 +30,7 @@ def house(status: str = "exercise") -> FakeAdmin:
         return {"affected": 10, "detail": detail}
 
     fake = FakeAdmin({"alert.raise": raised, "alert.preview": {"detail": {"people": 10, "connected": 9}}})
-    over = row("cleared", score={"reached": 0.9, "answered": 0.4, "half_s": None, "most_s": None})
+    over = row("cleared", score=0.4, drill={"reached": 0.9, "answered": 0.4, "half_s": None, "most_s": None})
     fake.snapshots["alerts"] = [{"alerts": []}, {"alerts": [row()]}, {"alerts": [row()]}, {"alerts": [over]}]
     return fake
 
