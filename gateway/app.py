@@ -268,6 +268,8 @@ class App:
             await self._hear_out(visits, desk)
             for visit, retry_after_ms in zip(visits, _spread(len(visits)), strict=True):
                 visit.part(CloseCode.DRAINING, retry_after_ms)
+            with trio.move_on_after(SETTLE_SECONDS):
+                await ops.hear_out()
             operators = ops.part_all(CloseCode.DRAINING)
             while reception.inside or operators:  # noqa: ASYNC110 - once in a life
                 await trio.sleep(0.01)

@@ -125,6 +125,14 @@ class Ops:
         assert self.lobby is not None
         return self.lobby
 
+    async def hear_out(self) -> None:
+        """Nobody orders more; what was ordered is carried out and answered. The caller's scope says how long."""
+        inside = () if self.lobby is None else tuple(self.lobby.inside)
+        for each in inside:
+            each.fall_silent()
+        while any(each.under_way for each in inside):  # noqa: ASYNC110 - once in a life
+            await trio.sleep(0.01)
+
     def part_all(self, code: int) -> "set[AdminConnection]":
         """Everybody is told; the set empties as they go."""
         if self.lobby is None:
@@ -189,7 +197,7 @@ async def opened(settings: Settings, house: House, gateway: Gateway) -> AsyncIte
         house.feed.sink = ops.keep_events
         await ops.sign_in.refresh()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(store.keep)
+            nursery.start_soon(partial(store.keep, old=lambda: wall() - settings.admin.keep_activity))
             nursery.start_soon(ops.sign_in.keep)
             yield ops
             nursery.cancel_scope.cancel()

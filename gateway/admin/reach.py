@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable, Iterable
 
+import trio
 from attrs import define, field
 
 from actors.names import MemberId
@@ -11,6 +12,8 @@ from gateway import voice
 from gateway.protocol.codes import CloseCode
 from gateway.protocol.orders import NoteFrame
 from gateway.reception import Reception
+
+STOP_AFTER_S = 0.25
 
 
 def stop_this_process() -> None:
@@ -22,7 +25,7 @@ def stop_this_process() -> None:
 class Reach:
     """actors.admin.world.Gateway. `reception` is there once the gateway stands, which is before anybody can sign in."""
 
-    drain: Callable[[], None] = stop_this_process
+    stop: Callable[[], None] = stop_this_process
     reception: Reception | None = field(init=False, default=None)
 
     @property
@@ -50,6 +53,14 @@ class Reach:
         for each in out:
             each.part(CloseCode.BANNED)
         return len(out)
+
+    def drain(self) -> None:
+        """In a moment: whoever ordered it is to hear that it was done."""
+        self._here.nursery.start_soon(self._stop_soon)
+
+    async def _stop_soon(self) -> None:
+        await trio.sleep(STOP_AFTER_S)
+        self.stop()
 
     def note(self, visits: Iterable[Visit], text: str) -> int:
         frame = voice.framed(NoteFrame(self._here.wall(), text))

@@ -1,0 +1,143 @@
+"""What operators watch: framed once for all, never piling up, the feed without holes or repeats."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import trio
+from attrs import define, field
+from trio.testing import MockClock
+
+from actors.stats.activity import Event
+from gateway.admin.watches import Watches
+from gateway.protocol.codec import SERVER_FRAME_BYTES
+from gateway.wire.framing import frame_end
+
+
+def payload(frame: bytes) -> Any:
+    size = frame[1]
+    start = 2 if size < 126 else 4 if size == 126 else 10
+    assert frame_end(frame, 0) == len(frame)
+    return json.loads(frame[start:])
+
+
+@define(eq=False)
+class Line:
+    """An outlet whose line may be busy: then news replace each other and nothing is taken from the feed."""
+
+    idle: bool = True
+    sent: list[bytes] = field(factory=list)
+    waiting: dict[str, bytes] = field(factory=dict)
+
+    def control(self, frame: bytes) -> None:
+        self.sent.append(frame)
+
+    def news(self, key: str, frame: bytes) -> None:
+        if self.idle:
+            self.sent.append(frame)
+        else:
+            self.waiting[key] = frame
+
+    def events(self) -> list[int]:
+        found = [payload(frame) for frame in self.sent]
+        return [event["n"] for frame in found if frame["topic"] == "activity" for event in frame["events"]]
+
+
+class Board:
+    def __init__(self) -> None:
+        self.looks = 0
+        self.body: dict[str, Any] = {"at": 100.0}
+
+    def snapshot(self, topic: str) -> Mapping[str, Any] | None:
+        self.looks += 1
+        return self.body if topic in ("stats", "rooms") else None
+
+
+class Feed:
+    def __init__(self, events: int = 0) -> None:
+        self.kept = [Event(n, 1.0, "act", f"event {n}") for n in range(1, events + 1)]
+
+    def since(self, n: int) -> Sequence[Event]:
+        return [event for event in self.kept if event.n > n]
+
+
+def watching(board: Board, feed: Feed) -> Watches:
+    return Watches(board, feed, lambda: 100.25)
+
+
+async def test_a_snapshot_is_framed_once_for_all_who_watch_it(autojump_clock: MockClock) -> None:
+    board, lines = Board(), [Line() for _ in range(50)]
+    watches = watching(board, Feed())
+    for line in lines:
+        watches.add("stats", line, None)  # type: ignore[arg-type]
+    first = board.looks
+    with trio.move_on_after(3.5):
+        await watches.run()
+    assert board.looks == first + 3
+    assert {len(line.sent) for line in lines} == {4}
+    assert len({id(line.sent[-1]) for line in lines}) == 1
+    assert payload(lines[0].sent[-1])["age_ms"] == 250
+
+
+async def test_a_slow_operator_gets_the_latest_snapshot_and_no_others(autojump_clock: MockClock) -> None:
+    board, line = Board(), Line(idle=False)
+    watches = watching(board, Feed())
+    watches.add("stats", line, None)  # type: ignore[arg-type]
+    with trio.move_on_after(10.5):
+        await watches.run()
+    assert line.sent == []
+    assert list(line.waiting) == ["stats"]
+
+
+async def test_the_feed_goes_on_where_a_watcher_stands_without_holes_or_repeats(autojump_clock: MockClock) -> None:
+    feed, line = Feed(5), Line()
+    watches = watching(Board(), feed)
+    watches.add("activity", line, None)  # type: ignore[arg-type]
+    line.idle = False
+    feed.kept += [Event(n, 1.0, "act", "more") for n in range(6, 9)]
+    with trio.move_on_after(2.5):
+        await watches.run()
+    assert line.events() == [1, 2, 3, 4, 5]
+    line.idle = True
+    with trio.move_on_after(2.5):
+        await watches.run()
+    assert line.events() == list(range(1, 9))
+
+
+async def test_since_leaves_out_what_the_watcher_has() -> None:
+    line = Line()
+    watching(Board(), Feed(9)).add("activity", line, 6)  # type: ignore[arg-type]
+    assert line.events() == [7, 8, 9]
+
+
+async def test_a_thousand_events_come_in_frames_that_fit() -> None:
+    feed, line = Feed(), Line()
+    feed.kept = [Event(n, 1.0, "act", "x" * 300) for n in range(1, 1_001)]
+    watching(Board(), feed).add("activity", line, None)  # type: ignore[arg-type]
+    assert line.events() == list(range(1, 1_001))
+    assert len(line.sent) > 1
+    assert all(len(frame) <= SERVER_FRAME_BYTES for frame in line.sent)
+
+
+async def test_a_snapshot_that_is_too_long_is_cut_and_says_so() -> None:
+    board, line = Board(), Line()
+    board.body = {"at": 100.0, "rooms": [{"room": f"room-{n}", "title": "x" * 60} for n in range(2_000)]}
+    watching(board, Feed()).add("rooms", line, None)  # type: ignore[arg-type]
+    frame = line.sent[0]
+    assert len(frame) <= SERVER_FRAME_BYTES
+    shown = payload(frame)
+    assert len(shown["rooms"]) + shown["more"] == 2_000
+
+
+async def test_who_has_gone_is_watched_by_nobody(autojump_clock: MockClock) -> None:
+    board, line = Board(), Line()
+    watches = watching(board, Feed())
+    watches.add("stats", line, None)  # type: ignore[arg-type]
+    watches.add("room:gone", line, None)  # type: ignore[arg-type]
+    assert watches.count(line) == 2  # type: ignore[arg-type]
+    assert payload(line.sent[-1])["unknown"] is True
+    watches.gone(line)  # type: ignore[arg-type]
+    looks = board.looks
+    with trio.move_on_after(2.5):
+        await watches.run()
+    assert board.looks == looks
