@@ -38,6 +38,7 @@ T = TypeVar("T")
 WAITING_LIMIT = 1_000
 """Calls that wait for the thread. An order of an operator is one or two; more than this is a disk that stands still."""
 HEADS_EVERY_S = 60.0
+PRUNE_EVERY_S = 3_600.0
 
 
 def key_path(database: Path) -> Path:
@@ -111,14 +112,28 @@ class AdminStore:
     ) -> None:
         await self.close()
 
-    async def keep(self, seconds: float = HEADS_EVERY_S) -> None:
-        """A task for as long as the store is open: copies the end of the audit out each minute, ends what has expired.
-        A failure is met by trying again a minute later."""
+    async def keep(self, seconds: float = HEADS_EVERY_S, old: Callable[[], float] | None = None) -> None:
+        """A task for as long as the store is open: copies the end of the audit out each minute, ends what has expired,
+        and removes each hour what is from before `old()` (Unix seconds). A failure is met by trying again a minute
+        later."""
+        due = trio.current_time()
         while True:
             with suppress(StoreFailed, OSError):
                 await self.audit.copy_head()
                 await self.sessions.forget_expired()
+                if old is not None and trio.current_time() >= due:
+                    await self.prune(old())
+                    due = trio.current_time() + PRUNE_EVERY_S
             await trio.sleep(seconds)
+
+    async def prune(self, before: float) -> int:
+        """Events, and acts that are over, from before then (Unix seconds) go; how many did. In small transactions, so
+        that others come in between. The audit stays."""
+        gone = 0
+        for table in (self.activity, self.acts):
+            while some := await table.prune(before):
+                gone += some
+        return gone
 
     async def run(self, job: Callable[[sqlite3.Connection], T], *, write: bool = False) -> T:
         """Do this on the thread, after everything that was asked for before. `write`: as one transaction, begun

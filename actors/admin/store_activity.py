@@ -14,7 +14,8 @@ from actors.stats.activity import Event
 EVENTS = "SELECT n, at, kind, text, room, member, operator, act, data FROM activity"
 REPORTS = "SELECT id, at, room, epoch, seq, member, why, outcome, resolver, resolved FROM reports"
 ERASED = "(erased)"
-PRUNED_AT_ONCE = 10_000
+PRUNED_AT_ONCE = 1_000
+"""A sign-in that comes meanwhile waits for so many."""
 OPEN_MOST = 10_000
 """Reports that nobody has dealt with; beyond them the newest is not taken."""
 
@@ -144,5 +145,5 @@ def erase(db: sqlite3.Connection, member: str) -> None:
 
 
 def _event(row: tuple[Any, ...]) -> Event:
-    *cells, data = row
-    return Event(*cells, data=json.loads(data))
+    n, at, kind, text, room, member, operator, act, data = row
+    return Event(n, at, kind, text, room, member, operator, act, json.loads(data))

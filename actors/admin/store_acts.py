@@ -9,6 +9,7 @@ from attrs import frozen
 
 from actors.admin.acts import Act, ActState, CidReused
 from actors.admin.audit import canonical
+from actors.admin.store_activity import PRUNED_AT_ONCE
 from actors.admin.store_run import Runs
 
 COLUMNS = "act, operator, cid, digest, at, command, body, outcome, undo, undo_until, state, n"
@@ -99,6 +100,16 @@ class ActTable:
             operator,
             limit,
         )
+
+    async def prune(self, before: float) -> int:
+        """Acts that are over, from before then (Unix seconds), go, so many at a time; how many did. Not what can be
+        undone or is under way; not the newest, from which the numbers go on; and not evacuations and returns, which
+        are matched to each other however late."""
+        gone = (
+            "DELETE FROM acts WHERE n IN (SELECT n FROM acts WHERE at < ? AND state IN ('settled', 'undone') "
+            "AND command NOT IN ('room.evacuate', 'room.return') AND n < (SELECT max(n) FROM acts) ORDER BY n LIMIT ?)"
+        )
+        return await self._store.run(lambda db: db.execute(gone, (before, PRUNED_AT_ONCE)).rowcount, write=True)
 
     async def _mark(self, act: str, state: ActState) -> bool:
         mark = "UPDATE acts SET state = ? WHERE act = ? AND state = 'done'"
