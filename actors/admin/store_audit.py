@@ -5,10 +5,12 @@ import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+import trio
+from attrs import field, frozen
 
 from actors.admin.audit import (
     START,
@@ -24,7 +26,7 @@ from actors.admin.audit import (
     mac_of,
 )
 from actors.admin.keyfile import load
-from actors.admin.store_run import Runs
+from actors.admin.store_run import Runs, StoreFailed
 from actors.admin.store_schema import AdminUnusable, connect_reader
 
 COLUMNS = "id, at, operator, address, command, args, reason, result, act, mac"
@@ -40,6 +42,7 @@ class AuditTable:
     _wall: Callable[[], float]
     _key: AuditKey
     _heads: Path | None
+    _verifying: trio.CapacityLimiter = field(factory=lambda: trio.CapacityLimiter(1))
 
     async def append(
         self,
@@ -100,10 +103,19 @@ class AuditTable:
         return await self._store.run(job, write=True)
 
     async def verify(self) -> list[Finding]:
-        """Each way in which the log is not the one that was written; on a file, from the file and its copied heads.
-        Takes the store's thread for as long as it lasts: some 50,000 rows a second."""
-        lines = _lines(self._heads)
-        return await self._store.run(lambda db: _verify(db, self._key, lines, in_memory=self._heads is None))
+        """Each way in which the log is not the one that was written; on a file, from the file and its copied heads,
+        on a thread and a connection of its own, since the store's thread is what sign-ins and orders wait for. One at
+        a time. StoreFailed."""
+        path = self._store.path
+        if path is None or self._heads is None:
+            return await self._store.run(lambda db: _verify(db, self._key, [], in_memory=True))
+        check_file = partial(_verify_file, path, self._key, self._heads)
+        try:
+            # Abandoned when nobody waits any more: it only looks, and a stop is not to wait for a long chain.
+            _, found = await trio.to_thread.run_sync(check_file, abandon_on_cancel=True, limiter=self._verifying)
+        except (AdminUnusable, OSError) as error:
+            raise StoreFailed(f"the record of the operators cannot be read now ({error})") from error
+        return found
 
 
 def verify(path: Path, key: Path, heads: Path) -> list[Finding]:
@@ -113,7 +125,11 @@ def verify(path: Path, key: Path, heads: Path) -> list[Finding]:
 
 def verify_files(path: Path, key: Path, heads: Path) -> tuple[int, list[Finding]]:
     """How many rows there are, and what is wrong. A key that is not there is an AdminKeyError: nothing is made."""
-    secret, lines = load(key), _lines(heads)  # the heads first: the log may grow meanwhile, they may not
+    return _verify_file(path, load(key), heads)
+
+
+def _verify_file(path: Path, secret: AuditKey, heads: Path) -> tuple[int, list[Finding]]:
+    lines = _lines(heads)  # the heads first: the log may grow meanwhile, they may not
     try:
         with closing(connect_reader(path)) as db:
             db.execute("BEGIN")

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
@@ -17,4 +18,7 @@ class StoreFailed(Exception):
 
 
 class Runs(Protocol):
+    @property
+    def path(self) -> Path | None: ...
+
     async def run(self, job: Callable[[sqlite3.Connection], T], *, write: bool = False) -> T: ...

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import trio
 
 from actors.admin.audit import AuditKey, AuditRow, Finding, Head, canonical, head_seal, line_of, mac_of
 from actors.admin.keyfile import AdminKeyError, load, load_or_create
@@ -341,3 +342,47 @@ async def test_without_the_key_there_is_no_verdict_and_none_is_made(tmp_path: Pa
     load_or_create(tmp_path / "admin.key")
     with pytest.raises(AdminUnusable, match="there is no"):
         verify_files(tmp_path / "gone.db", tmp_path / "admin.key", tmp_path / "admin.heads")
+
+
+async def test_nobody_waits_for_a_long_chain_to_be_checked(tmp_path: Path, figures: Callable[[str], None]) -> None:
+    rows = 50_000
+    async with await AdminStore.open(tmp_path / "admin.db") as store:
+        key = load(tmp_path / "admin.key")
+
+        def fill(db: sqlite3.Connection) -> None:
+            before, cells = bytes(32), []
+            for n in range(1, rows + 1):
+                row = AuditRow(n, 1e9 + n, "ana", "10.0.0.1", "room.freeze", '{"room":"r"}', "why", "ok", f"a{n}", b"")
+                before = mac_of(key, before, row)
+                cells.append((row.id, row.at, *(getattr(row, name) for name in TEXTS), before))
+            db.executemany(f"INSERT INTO audit ({COLUMNS}) VALUES ({', '.join('?' * 10)})", cells)
+            head = Head(rows, before)
+            db.execute("INSERT INTO audit_head VALUES (1, ?, ?, ?)", (head.id, head.mac, head_seal(key, head)))
+
+        await store.run(fill, write=True)
+        await store.audit.copy_head()
+        waits: list[float] = []
+        verified = trio.Event()
+
+        async def go_on() -> None:
+            while not verified.is_set():
+                began = trio.current_time()
+                await store.audit.append("ana", "x", "room.thaw", {})
+                waits.append(trio.current_time() - began)
+                await trio.sleep(0.01)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(go_on)
+            began = trio.current_time()
+            assert await store.audit.verify() == []
+            took = trio.current_time() - began
+            verified.set()
+        assert len(waits) > 3, "they stood behind the whole check"
+        waits.sort()
+        median, most = (1_000 * waits[int(len(waits) * part)] for part in (0.5, 0.999))
+        figures(
+            f"{rows:,} rows checked in {took:.2f} s; {len(waits)} rows appended meanwhile waited {median:.1f} ms "
+            f"(median), {most:.1f} ms at most"
+        )
+        change(tmp_path, lambda db: db.execute("UPDATE audit SET operator = 'bo' WHERE id = 7"))
+        assert [each.row for each in await store.audit.verify()] == [7]
