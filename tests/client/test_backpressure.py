@@ -115,8 +115,8 @@ async def test_what_is_newer_than_this_client_is_ignored_or_counted(autojump_clo
         async with connect("fake", nickname="Ana", dial=house.dialler(nursery)) as client:
             room = await client.join("main-stage")
             stage.say("Bo", "one")
-            house.say_all({"type": "alert", "id": "A1", "severity": "extreme"})
-            newer = {"type": "pinned", "room": "main-stage", "epoch": stage.epoch, "seq": 2, "ts": 1.5, "target": 1}
+            house.say_all({"type": "weather", "id": "A1", "severity": "extreme"})
+            newer = {"type": "framed", "room": "main-stage", "epoch": stage.epoch, "seq": 2, "ts": 1.5, "target": 1}
             stage.entries.append(newer)
             stage.visits[0].cursor["main-stage"] = 2
             house.say_all(newer)
