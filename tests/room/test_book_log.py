@@ -3,7 +3,23 @@
 import pytest
 from attrs import evolve
 
-from actors.events import Body, Deleted, Edited, Entry, Message, Policy, PolicyChanged, Tombstone
+from actors.events import (
+    Body,
+    Cleared,
+    Deleted,
+    Edited,
+    Entry,
+    Erased,
+    Hidden,
+    Message,
+    Pinned,
+    Policy,
+    PolicyChanged,
+    Restored,
+    Tombstone,
+    Uncleared,
+    Veiling,
+)
 from actors.journal.log import EpochChanged, Opening, Outcome, RoomRecord, Stored
 from actors.names import HOUSE, Cid, Epoch, MemberId, Nickname, RoomCode, RoomName
 from actors.refusals import Reason, Refused
@@ -47,19 +63,36 @@ class ListLog:
         return Stored(self.epoch, entry.seq, entry.ts)
 
     def _rule_6(self, author: MemberId, body: Body) -> Refused | None:
-        if not isinstance(body, Edited | Deleted):
+        if not isinstance(body, Edited | Deleted | Hidden | Restored | Pinned) or body.target is None:
             return None
         if not self.oldest <= body.target <= self.head:
             return Refused(Reason.BAD_ANCHOR)
         target = self.reads(self.written[body.target - 1])
         if not isinstance(target.body, Message):
             return Refused(Reason.BAD_ANCHOR)
+        if isinstance(body, Hidden | Restored | Pinned):
+            return None
         return None if target.author == author else Refused(Reason.FORBIDDEN)
+
+    def veiled(self, entry: Entry) -> Entry:
+        """As a member reads it: worked out anew from all orders, every time."""
+        about = entry.body.target if isinstance(entry.body, Edited) else entry.seq
+        if not isinstance(entry.body, Message | Edited):
+            return entry
+        orders = [e.body for e in self.written if isinstance(e.body, Veiling)]
+        uptos = [
+            b.upto for at, b in enumerate(orders) if isinstance(b, Cleared) and Uncleared(b.upto) not in orders[at:]
+        ]
+        hides = [b for b in orders if isinstance(b, Hidden | Restored) and b.target == about]
+        if about <= max(uptos, default=0) or (hides and isinstance(hides[-1], Hidden)):
+            return evolve(entry, body=Tombstone(about if isinstance(entry.body, Edited) else None, hidden=True))
+        return entry
 
     def reads(self, entry: Entry) -> Entry:
         about = entry.body.target if isinstance(entry.body, Edited) else entry.seq
         later = [(e.seq, e.body) for e in self.written]
-        if isinstance(entry.body, Message | Edited) and any(b == Deleted(about) for _, b in later):
+        gone = any(b == Deleted(about) or (isinstance(b, Erased) and about <= b.upto) for _, b in later)
+        if isinstance(entry.body, Message | Edited) and gone:
             return evolve(entry, body=Tombstone(about if isinstance(entry.body, Edited) else None))
         edits = [(seq, b.text) for seq, b in later if isinstance(b, Edited) and b.target == entry.seq]
         if isinstance(entry.body, Message) and edits:
@@ -68,12 +101,14 @@ class ListLog:
 
     def read(self, after: int, limit: int) -> list[Entry]:
         found = [e for e in self.written if e.seq >= self.oldest and e.seq > after]
-        return [self.reads(entry) for entry in found[:limit]]
+        return [self.veiled(self.reads(entry)) for entry in found[:limit]]
 
     def opening(self, tail: int) -> Opening:
         record = RoomRecord(RoomName("main"), RoomCode("a-b-1"), "", self.epoch, self.head, self.oldest, 0.0)
         rules = tuple(e for e in self.written if isinstance(e.body, PolicyChanged))
-        return Opening(record, rules, tuple(self.read(self.head - tail, tail)))
+        orders = (e for e in self.written if e.seq >= self.oldest and isinstance(e.body, Veiling | Pinned))
+        found = [e for e in self.written if e.seq >= self.oldest and e.seq > self.head - tail]
+        return Opening(record, (*rules, *orders), tuple(map(self.reads, found)))
 
 
 ANA, BO = MemberId("ana"), MemberId("bo")

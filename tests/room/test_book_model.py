@@ -9,7 +9,21 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from actors.clock import Now
-from actors.events import Body, Entry, Message, Policy, PolicyChanged
+from actors.events import (
+    Body,
+    Cleared,
+    Entry,
+    Erased,
+    Hidden,
+    Message,
+    Moderation,
+    Notice,
+    Pinned,
+    Policy,
+    PolicyChanged,
+    Restored,
+    Uncleared,
+)
 from actors.journal.log import Outcome, Stored
 from actors.names import HOUSE, Cid, Epoch, MemberId, Nickname
 from actors.refusals import Reason, Refused
@@ -156,6 +170,31 @@ class WholeRoom(RuleBasedStateMachine):
         policy = Policy(frozen=frozen, slow_s=slow, expires=expires, history=most)
         self.hand_in(HOUSE, self.fresh_cid(), self.book.set_policy(policy, HOUSE, self.now))
 
+    def moderate(self, body: Moderation) -> Outcome:
+        return self.hand_in(HOUSE, self.fresh_cid(), self.book.moderate(body))
+
+    @rule(back=st.integers(-1, 9), how=st.sampled_from([Hidden, Hidden, Restored, Pinned]))
+    def order_about_one(self, back: int, how: type[Hidden] | type[Restored] | type[Pinned]) -> None:
+        self.moderate(how(self.log.head - back))
+
+    @rule(back=st.integers(-1, 6), how=st.sampled_from([Cleared, Cleared, Uncleared, Erased]))
+    def order_about_many(self, back: int, how: type[Cleared] | type[Uncleared] | type[Erased]) -> None:
+        upto = self.book.head - back
+        outcome = self.moderate(how(upto))
+        if not 1 <= upto <= self.book.head and self.book.epoch == self.log.epoch:
+            assert isinstance(outcome, Refused)
+
+    @precondition(lambda self: any(isinstance(entry.body, Cleared) for entry in self.log.written))
+    @rule(data=st.data())
+    def take_back(self, data: st.DataObject) -> None:
+        cleared = [entry.body.upto for entry in self.log.written if isinstance(entry.body, Cleared)]
+        self.moderate(Uncleared(data.draw(st.sampled_from(cleared))))
+
+    @rule()
+    def unpin_and_announce(self) -> None:
+        self.moderate(Pinned(None))
+        self.moderate(Notice("hear, hear"))
+
     @rule(seconds=st.sampled_from([1.0, 2.0, 4.0]))
     def wait(self, seconds: float) -> None:
         self.clock += seconds
@@ -174,7 +213,7 @@ class WholeRoom(RuleBasedStateMachine):
             if isinstance(entry.body, PolicyChanged):
                 self.passes.clear()
             for member in level:
-                self.tell(member, shown)
+                self.tell(member, self.book.face(shown))
 
     def is_level(self, member: Member) -> bool:
         return member.epoch == self.book.epoch and member.cursor == self.book.head
@@ -220,6 +259,8 @@ class WholeRoom(RuleBasedStateMachine):
         assert page or member.cursor == self.book.head, "there is always a way on"
         for entry in page:
             self.tell(member, entry)
+            if self.book.head == self.log.head:
+                assert entry == self.log.veiled(self.log.reads(entry)), "what is hidden is told to nobody"
 
     @rule(who=st.sampled_from(PEOPLE), rate=st.sampled_from([None, 0.0, 1.0]))
     def hurry(self, who: MemberId, rate: float | None) -> None:
