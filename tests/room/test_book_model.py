@@ -190,6 +190,18 @@ class WholeRoom(RuleBasedStateMachine):
         cleared = [entry.body.upto for entry in self.log.written if isinstance(entry.body, Cleared)]
         self.moderate(Uncleared(data.draw(st.sampled_from(cleared))))
 
+    @precondition(lambda self: self.book.veil.hidden and self.book.epoch == self.log.epoch)
+    @rule(data=st.data(), then=st.sampled_from(["edit", "delete", "restore", "restore"]))
+    def go_on_with_a_hidden_one(self, data: st.DataObject, then: str) -> None:
+        target = data.draw(st.sampled_from(sorted(self.book.veil.hidden)))
+        author = self.log.written[target - 1].author
+        if then == "edit":
+            self.hand_in(author, self.fresh_cid(), self.book.edit(author, target, "newest", self.now))
+        elif then == "delete":
+            self.hand_in(author, self.fresh_cid(), self.book.delete(author, target, self.now))
+        else:
+            self.moderate(Restored(target))
+
     @rule()
     def unpin_and_announce(self) -> None:
         self.moderate(Pinned(None))
