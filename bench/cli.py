@@ -18,12 +18,26 @@ from bench.everything import everything
 from bench.ground import Ground
 from bench.ledger import RunVoid
 from bench.proc import prefer
+from bench.scenarios.alert import alert
 from bench.scenarios.fanout import Loop, crowd, fanout, lone
 from bench.scenarios.idle import idle
 from bench.scenarios.memory import memory
 from bench.scenarios.start import start
 from bench.server import OWN_COMMAND, NotStarted, Plan
-from bench.targets import CROWD, IDLE, LONE, MEMORY, ONE_AT_A_TIME, SATURATED, START_EMPTY, START_FULL, Target, Verdict
+from bench.targets import (
+    ALERT,
+    ALERT_FLOOD,
+    CROWD,
+    IDLE,
+    LONE,
+    MEMORY,
+    ONE_AT_A_TIME,
+    SATURATED,
+    START_EMPTY,
+    START_FULL,
+    Target,
+    Verdict,
+)
 from bench.wire import BadWire
 
 MISSED = 5
@@ -208,6 +222,19 @@ def memory_(common: Common, clients: int, in_flight: int, seconds: float) -> Out
     report.print_head(common.ground.console, result.settings)
     report.print_memory(common.ground.console, result)
     return Outcome(common, {"memory": result}, [Verdict(MEMORY, result.p99_ms)])
+
+
+@scenario
+@click.option("--clients", default=5000)
+@click.option("--in-flight", default=64, help="Posts in flight in the second alarm.")
+def alert_(common: Common, clients: int, in_flight: int) -> Outcome:
+    """An alert to everybody, in a quiet house and through a flood."""
+    result = alert(common.ground, Size(clients, in_flight=in_flight, frame_bytes=common.frame_bytes))
+    report.print_head(common.ground.console, result.settings)
+    report.print_alert(common.ground.console, result)
+    quiet, flooded = (alarm.received for alarm in result.alarms)
+    verdicts = [Verdict(ALERT, quiet.max_ms), Verdict(ALERT_FLOOD, flooded.p99_ms)]
+    return Outcome(common, {"alert": result}, verdicts if clients == 5000 else [])
 
 
 @scenario

@@ -36,6 +36,12 @@ class Ledger:
         self.posts[cid].seq = seq
         self.acknowledged += 1
 
+    def notice(self, cid: str, text: str, now: float, seq: int) -> None:
+        """The house has written something; whoever sees it first says so."""
+        if cid not in self.posts:
+            self.post(cid, text, now)
+            self.ok(cid, seq)
+
     def refuse(self, cid: str, code: str) -> None:
         """The server said no: the post is forgotten, so that a delivery of it would be found out."""
         del self.posts[cid]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from enum import Enum, auto
+from time import monotonic
 
 from attrs import Factory, define
 
@@ -46,6 +47,8 @@ class Peer:
     limits: Json = Factory(dict)
     why_closed: str = ""
     behinds: int = 0
+    alert_at: float = 0.0
+    """When the first alert came since this was set to 0; not one that ends an earlier one."""
     fd: int = -1
     _key: str = Factory(new_key)
     _head: bytes = b""
@@ -126,6 +129,8 @@ class Peer:
                 self._say({"type": "heartbeat", "t": frame.get("t")})
             case "bye":
                 self.why_closed = f"bye {frame.get('code')}"
+            case "alert" if frame.get("kind") == "alert":
+                self.alert_at = self.alert_at or monotonic()
             case "behind":
                 self.behinds += 1
             case "gap":

@@ -12,6 +12,7 @@ from rich.table import Table
 from bench.data import as_data
 from bench.measure import Round, median_of
 from bench.proc import machine_line
+from bench.scenarios.alert import AlertRun
 from bench.scenarios.fanout import Fanout, Loop
 from bench.scenarios.idle import Idle
 from bench.scenarios.memory import Memory
@@ -131,6 +132,17 @@ def print_memory(console: Console, result: Memory) -> None:
         "(upper bounds of the histogram's buckets)",
         highlight=False,
     )
+
+
+def print_alert(console: Console, result: AlertRun) -> None:
+    for alarm in result.alarms:
+        took = alarm.received
+        console.print(
+            f"alert, {alarm.label}: {took.samples:,} members had it after p50 {took.p50_ms:.0f} ms, "
+            f"p99 {took.p99_ms:.0f} ms, the last {took.max_ms:.0f} ms; the operator's ok after {alarm.ok_ms:.0f} ms; "
+            f"ledger: {alarm.written:,} of {alarm.targeted:,} written",
+            highlight=False,
+        )
 
 
 def print_verdicts(console: Console, verdicts: Sequence[Verdict]) -> None:

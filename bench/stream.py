@@ -6,6 +6,7 @@ import json
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from attrs import Factory, define
@@ -14,8 +15,14 @@ from bench.ledger import Ledger, RunVoid
 from bench.wire import TEXT, next_frame
 
 Json = dict[str, Any]
+NOTICE = "alert_notice"
+"""An entry of the house's own, after an alert went out in a room: nobody posted it, everybody gets it."""
 Personal = Callable[[int, bytes, Json | None], None]
 """Called with (opcode, payload, parsed if text) for each frame that is not the room's."""
+
+
+def cid_of(entry: Json) -> str:
+    return f"{entry.get('alert')}.{entry.get('rev')}" if entry.get("type") == NOTICE else str(entry.get("cid", ""))
 
 
 @define
@@ -101,8 +108,9 @@ class ReferenceStream:
         self._judge(entry, self.next_seq)
         self.raw += frame
         self.ends.append(len(self.raw))
-        self.cids.append(entry["cid"])
-        self.timed_from.append(self.ledger.posts[entry["cid"]].timed_from)
+        cid = cid_of(entry)
+        self.cids.append(cid)
+        self.timed_from.append(self.ledger.posts[cid].timed_from)
         self.next_seq += 1
 
     def differs(self, frame: bytes, entry: Json, offset: int) -> int:
@@ -118,7 +126,7 @@ class ReferenceStream:
         return reference.end
 
     def _judge(self, entry: Json, wanted: int) -> None:
-        seq, cid = entry.get("seq"), entry.get("cid", "")
+        seq, cid = entry.get("seq"), cid_of(entry)
         if entry.get("room") != self.room:
             raise RunVoid(f"a message of {entry.get('room')!r} came to a member of {self.room}")
         if seq != wanted or entry.get("epoch") != self.epoch:
@@ -208,7 +216,9 @@ class Follower:
                 raise RunVoid(f"{self.name}: a frame that is not JSON ({error})") from error
             if not isinstance(entry, dict):
                 raise RunVoid(f"{self.name}: a frame that is not an object")
-        if entry is None or entry.get("type") != "message":
+        if entry is not None and entry.get("type") == NOTICE:
+            self.reference.ledger.notice(cid_of(entry), entry["text"], monotonic(), entry["seq"])
+        elif entry is None or entry.get("type") != "message":
             self.personal(opcode, payload, entry)
             return pos
         try:
