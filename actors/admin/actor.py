@@ -1,7 +1,8 @@
 """The admin actor: one order after the other, as they were given, and what has become due in between.
 
 A turn only takes an order in; a worker of the same actor carries it out, since that waits for rooms and for the disk.
-Questions never come here (actors/admin/reads.py), so no look waits behind an act."""
+Alerts have a worker of their own: no order that takes its time keeps one waiting. Questions never come here
+(actors/admin/reads.py), so no look waits behind an act."""
 
 from collections import deque
 from collections.abc import Callable
@@ -12,12 +13,12 @@ import trio
 from attrs import define, field, frozen
 
 from actors.admin.deeds import Deed, Phase
-from actors.admin.executor import Executor, load
+from actors.admin.executor import ALERT, Executor
 from actors.admin.executor_house import erase
 from actors.admin.orders import Answer, Denied, Order
 from actors.admin.store import StoreFailed
 from actors.admin.undo import from_row
-from actors.admin.world import Mark
+from actors.admin.world import for_each
 from actors.journal.log import LogFailed
 from actors.kernel import Actor, DeadReason, Inbox
 from actors.names import MemberId, RoomName
@@ -26,6 +27,8 @@ RETRY_S = 5.0
 """Until what was due and failed is tried again."""
 LOOK_S = 3_600.0
 """The loop's clock and the wall clock part company: look at the wall again after so long."""
+GONE = ("not_found", "unknown_room", "bad_anchor", "forbidden")
+"""What was to be erased is not there any more."""
 
 
 class OrderReply(Protocol):
@@ -57,7 +60,24 @@ def stumbled(crashed: bool, retry_after_s: float) -> Denied:
 AdminMessage = Carry
 
 
-@define(order=False)
+@define(eq=False)
+class _Line:
+    """Orders that wait for one worker."""
+
+    waiting: deque[Carry] = field(factory=deque)
+    current: Carry | None = None
+    news: trio.Event = field(factory=trio.Event)
+
+    def put(self, carry: Carry) -> None:
+        self.waiting.append(carry)
+        self.news.set()
+
+    @property
+    def left(self) -> list[Carry]:
+        return [*([self.current] if self.current else []), *self.waiting]
+
+
+@define
 class _Due:
     when: float
     deed: Deed
@@ -69,62 +89,54 @@ class Admin(Actor[AdminMessage]):
 
     def __init__(self, build: Callable[[Callable[[Deed], None]], Executor]) -> None:
         self._executor = build(self._note_due)
-        self._waiting: deque[Carry] = deque()
-        self._current: Carry | None = None
-        self._news = trio.Event()
+        self._acts, self._alerts = _Line(), _Line()
         self._due: dict[str, _Due] = {}
 
     async def started(self) -> None:
-        deeds = await self._executor.deeds.unfinished()
         await self._executor.hands.rooms.look_at_zones()
-        load(self._executor, deeds)
-        for deed in deeds:
-            if deed.phase is Phase.OPEN:
-                self._note_due(deed)
-            await self._take_up(deed)
-
-    async def _take_up(self, deed: Deed) -> None:
-        """What a crash interrupted: registers are written once more, which is the same as once."""
-        if deed.phase is not Phase.BEGUN or not deed.repeat or not deed.changes:
-            return
-        values = {change.key: change.after for change in from_row(deed.changes)}
-        mark = Mark(deed.act, deed.operator, deed.reason, deed.at)
-        if not isinstance(await self._executor.hands.registers.write(values, mark), Denied):
-            await self._executor.finish_late(deed)
+        await self._executor.load()
 
     def handle(self, message: AdminMessage) -> None:
-        self._waiting.append(message)
-        self._news.set()
+        line = self._alerts if message.order.name.startswith(ALERT) else self._acts
+        line.put(message)
 
     def stopped(self, cause: BaseException | None) -> None:
-        crashed = isinstance(cause, Exception)
-        for carry in ([self._current] if self._current else []) + list(self._waiting):
-            carry.reply.answer(stumbled(crashed, 1.0))
+        for carry in (*self._alerts.left, *self._acts.left):
+            carry.reply.answer(stumbled(isinstance(cause, Exception), 1.0))
 
     async def run(self, inbox: Inbox[AdminMessage]) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._work)
+            nursery.start_soon(self._work_on_alerts)
             await super().run(inbox)
-            while self._waiting or self._current:  # noqa: ASYNC110 - once, at the end
+            while self._acts.left or self._alerts.left:  # noqa: ASYNC110 - once, at the end
                 await trio.sleep(0.01)
             nursery.cancel_scope.cancel()
 
     # -- working -------------------------------------------------------------------------------------------------------
 
+    async def _work_on_alerts(self) -> None:
+        while True:
+            self._alerts.news = trio.Event()
+            await self._empty(self._alerts)
+            await self._alerts.news.wait()
+
     async def _work(self) -> None:
         while True:
-            if self._waiting:
-                self._current = self._waiting.popleft()
-                self._current.reply.answer(await self._carried_out(self._current.order))
-                self._current = None
-                continue
-            self._news = trio.Event()
-            next_s = min((due.when for due in self._due.values()), default=None)
-            now = self._executor.hands.world.now()
-            with trio.move_on_after(LOOK_S if next_s is None else min(LOOK_S, max(0.0, next_s - now))):
-                await self._news.wait()
+            self._acts.news = trio.Event()
+            await self._empty(self._acts)
             with suppress(StoreFailed, LogFailed):  # what is due stays due
                 await self._do_due()
+            next_s = min((due.when for due in self._due.values()), default=None)
+            now = self._executor.hands.world.now()
+            with trio.move_on_after(LOOK_S if next_s is None else min(LOOK_S, max(0.05, next_s - now))):
+                await self._acts.news.wait()
+
+    async def _empty(self, line: _Line) -> None:
+        while line.waiting:
+            line.current = line.waiting.popleft()
+            line.current.reply.answer(await self._carried_out(line.current.order))
+            line.current = None
 
     async def _carried_out(self, order: Order) -> Answer:
         try:
@@ -134,45 +146,49 @@ class Admin(Actor[AdminMessage]):
         except LogFailed as failure:
             return Denied("unavailable", str(failure), failure.retry_after_ms)
 
+    # -- what becomes due ----------------------------------------------------------------------------------------------
+
     def _note_due(self, deed: Deed) -> None:
         times = [when for when in (deed.lift_at, deed.undo_until) if when is not None]
         if times:
             self._due[deed.act] = _Due(min(times), deed)
-            self._news.set()
+            self._acts.news.set()
 
     async def _do_due(self) -> None:
         now = self._executor.hands.world.now()
         for act, due in list(self._due.items()):
+            if self._acts.waiting:
+                return  # orders of people go first
             if due.when > now:
                 continue
-            deed = await self._executor.deeds.get(act)
-            if deed is None or deed.phase is not Phase.OPEN:
+            due.when = now + RETRY_S  # unless it works out
+            if await self._done(act, now):
                 del self._due[act]
-            elif deed.lift_at is not None and deed.lift_at <= now:
-                if isinstance(await self._executor.lift(deed), Denied):
-                    due.when = now + RETRY_S
-                else:
-                    del self._due[act]
-            elif await self._settle(deed):
-                del self._due[act]
-            else:
-                due.when = now + RETRY_S
-            if self._waiting:
-                return  # orders of people go first
+
+    async def _done(self, act: str, now: float) -> bool:
+        deed = await self._executor.deeds.get(act)
+        if deed is None or deed.phase is not Phase.OPEN:
+            return True
+        if deed.lift_at is not None and deed.lift_at <= now:
+            return not isinstance(await self._executor.undoing.lift(deed), Denied)
+        return await self._settle(deed)
 
     async def _settle(self, deed: Deed) -> bool:
         """What was hidden is erased. False: not now."""
-        hands = self._executor.hands
-        for change in from_row(deed.changes):
-            done: object = None
-            _, _, rest = change.scope.partition(":")
-            if change.name == "cleared" and change.after:
-                done = await erase(hands, RoomName(rest), change.after, f"{deed.act}.erase")
-            elif change.name == "deleted" and change.after:
-                done = await hands.purge(RoomName(rest))
-            elif deed.name == "member.erase":
-                done = await hands.erase_message(MemberId(str(deed.raw["member"])), rest, f"{deed.act}.erase")
-            if isinstance(done, Denied) and done.code not in ("not_found", "unknown_room", "bad_anchor"):
-                return False
-        await self._executor.settle(deed)
+        erased = await for_each(range(len(deed.changes)), lambda place: self._erase(deed, place))
+        if any(denied.code not in GONE for denied in erased.values()):
+            return False
+        await self._executor.undoing.settle(deed)
         return True
+
+    async def _erase(self, deed: Deed, place: int) -> object:
+        hands, change = self._executor.hands, from_row(deed.changes)[place]
+        rest = change.scope.partition(":")[2]
+        if change.name == "cleared" and change.after:
+            return await erase(hands, RoomName(rest), change.after, f"{deed.act}.erase")
+        if change.name == "deleted" and change.after:
+            return await hands.purge(RoomName(rest))
+        if deed.name == "member.erase":
+            member = MemberId(str(deed.raw["member"]))
+            return await hands.erase_message(member, rest, f"{deed.act}.{place}")
+        return None

@@ -4,66 +4,83 @@ somebody else have to agree, was it done before; then the intention on disk, the
 The intention goes to disk before anything is done, under a name made of operator and cid. So an order that is given
 again, after whatever broke in between, is answered with the first outcome, or finished, and never done twice."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 from attrs import define, evolve, field
 
-from actors.admin.acts import CidReused, digest_of
+from actors.admin import recording
+from actors.admin.acts import digest_of
 from actors.admin.approval import Approvals
 from actors.admin.commands import TABLE
 from actors.admin.deeds import Deed, Deeds, Phase
-from actors.admin.orders import Answer, Denied, Order, Outcome, Pending, Spec, UndoKind
+from actors.admin.orders import Answer, Denied, Order, Outcome, Spec, UndoKind
 from actors.admin.plans import Hands, Plan, Planner
+from actors.admin.recording import ONESELF, Agreement
+from actors.admin.store import StoreFailed
 from actors.admin.undo import Change, Layers, from_row, to_row
+from actors.admin.undoing import Undoing
 from actors.admin.world import Mark
 
+T = TypeVar("T")
 LONGEST_S = 7 * 86_400.0
+ALERT = "alert."
+SPOKEN_MOST = 256
 NEVER_ALONE = frozenset({"house.wipe"})
 """No breaking the glass here: erasing everything can wait for a second person."""
+CID_REUSED = Denied("cid_reused", "this cid was used for another order")
+UNKNOWN = Denied(
+    "conflict",
+    "this was begun before, and how it ended is not known: look what has become of it before giving it anew",
+)
 
 
 @define
 class Executor:
-    """One order at a time: whoever owns it sees to that."""
+    """One order at a time, but for alerts, which touch no register: whoever owns it sees to that."""
 
     hands: Hands
     deeds: Deeds
     planners: Mapping[str, Planner]
     approvals: Approvals
-    layers: Layers = field(factory=Layers)
     due: Callable[[Deed], None] = lambda deed: None
     """Told of each deed that has something left to do at a time: to be lifted, or to become final."""
+    layers: Layers = field(factory=Layers)
+    undoing: Undoing = field(init=False)
+    spoken: dict[str, Outcome] = field(factory=dict)
+    """Alerts that went out in this life, by act: what a full disk does not know."""
+
+    def __attrs_post_init__(self) -> None:
+        self.undoing = Undoing(self.hands, self.layers)
 
     async def carry_out(self, order: Order) -> Answer:
-        """With its rows in the audit and the feed."""
-        spec = TABLE[order.name]
-        answer, loud = await self._answer(spec, order)
-        await self._record(spec, order, answer, loud)
+        """With its rows in the audit and the feed. Raises StoreFailed, LogFailed."""
+        answer, agreement = await self._answer(TABLE[order.name], order)
+        recording.tell(self.hands.world, order, answer, agreement)
+        await self._kept(order, recording.audit(self.deeds, order, answer, agreement))
         return answer
 
-    async def _answer(self, spec: Spec, order: Order) -> tuple[Answer, bool]:
-        """Also: whether the glass was broken."""
+    async def _answer(self, spec: Spec, order: Order) -> tuple[Answer, Agreement]:
         wrong = self._may(spec, order)
         if wrong is not None:
-            return wrong, False
+            return wrong, ONESELF
         before = None if order.dry_run else await self._done_before(order)
         if before is not None:
-            return before, False
+            return before, ONESELF
         plan = await self._plan(order)
         if isinstance(plan, Denied):
-            return plan, False
+            return plan, ONESELF
         if order.expect_rev is not None and order.expect_rev != plan.rev:
-            return Denied("conflict", f"it was changed meanwhile: its revision is {plan.rev}"), False
+            return Denied("conflict", f"it was changed meanwhile: its revision is {plan.rev}"), ONESELF
         changes = await self.hands.registers.changes(plan.wanted)
         if isinstance(changes, Denied):
-            return changes, False
+            return changes, ONESELF
         if order.dry_run:
-            return self._would(spec, order, plan, changes), False
+            return self._would(spec, order, plan, changes), ONESELF
         agreed = self._agreed(spec, order)
-        if isinstance(agreed, Order):
-            return await self._do(spec, agreed, plan, changes), order.break_glass and self._demands(spec, order)
-        return agreed, False
+        if not isinstance(agreed, Agreement):
+            return agreed, ONESELF
+        return await self._do(spec, order, plan, changes), agreed
 
     # -- before anything is done ---------------------------------------------------------------------------------------
 
@@ -84,49 +101,53 @@ class Executor:
         return None
 
     async def _done_before(self, order: Order) -> Answer | None:
-        deed = await self.deeds.get(order.act)
+        if order.act in self.spoken:
+            return self.spoken[order.act]
+        deed = await self._kept(order, self.deeds.get(order.act))
         if deed is None:
             return None
         if digest_of(deed.name, deed.raw) != digest_of(order.name, order.raw):
-            return Denied("cid_reused", "this cid was used for another order")
+            return CID_REUSED
         if deed.outcome is not None:
             return deed.outcome
-        said = "this was begun before the server stopped, and how it ended is not known: look before giving it anew"
-        return None if deed.repeat else Denied("conflict", said)
+        return None if deed.repeat else UNKNOWN
 
     async def _plan(self, order: Order) -> Plan | Denied:
         if order.name == "act.undo":
-            return await self._plan_undo(order)
+            return await self.undoing.plan(order)
         if order.name == "house.uncalm":
-            return await self._plan_uncalm()
+            return await self.undoing.plan_uncalm()
         return await self.planners[order.name](self.hands, order)
 
     def _demands(self, spec: Spec, order: Order) -> bool:
         return spec.second is not None and spec.name in self.hands.world.second and spec.second(order.args)
 
-    def _agreed(self, spec: Spec, order: Order) -> Order | Answer:
-        """The order to carry out; or what is missing."""
-        word = "" if spec.confirm is None else spec.confirm(order.args, self.hands.world.event)
+    def _word(self, spec: Spec, order: Order) -> str:
+        return "" if spec.confirm is None else spec.confirm(order.args, self.hands.world.event)
+
+    def _agreed(self, spec: Spec, order: Order) -> Agreement | Answer:
+        """That everybody who has to mean it does; or what is missing."""
+        word = self._word(spec, order)
         if word and order.confirm != word:
             return Denied("confirm", f"type {word!r} to confirm")
         if not self._demands(spec, order):
-            return order
+            return ONESELF
         now = self.hands.world.now()
         if order.confirm_of is not None:
             first = self.approvals.confirm(order, spec.role_for(order.args), now)
-            if isinstance(first, Denied):
-                return first
-            return evolve(order, reason=first.reason or order.reason)
+            return first if isinstance(first, Denied) else Agreement(first=first.by.operator)
         if order.break_glass and spec.name not in NEVER_ALONE:
-            return order
+            return Agreement(alone=True)
         return self.approvals.ask(order, now)
 
     def _would(self, spec: Spec, order: Order, plan: Plan, changes: tuple[Change, ...]) -> Outcome:
-        word = "" if spec.confirm is None else spec.confirm(order.args, self.hands.world.event)
         detail = {
-            **plan.detail,
-            "changes": [_shown(change) for change in changes[:100]],
-            "confirm": word,
+            **_public(plan.detail),
+            **plan.preview,
+            "changes": [
+                {"what": [each.scope, each.name], "before": each.before, "after": each.after} for each in changes[:100]
+            ],
+            "confirm": self._word(spec, order),
             "second": self._demands(spec, order),
         }
         until = self.hands.world.now() + plan.keep_s if spec.undo is UndoKind.EXACT else None
@@ -135,9 +156,32 @@ class Executor:
     # -- doing it ------------------------------------------------------------------------------------------------------
 
     async def _do(self, spec: Spec, order: Order, plan: Plan, changes: tuple[Change, ...]) -> Answer:
+        deed = self._intention(spec, order, plan, changes)
+        before = await self._kept(order, self.deeds.begin(deed))
+        if before is not None and (not isinstance(before, Deed) or before.outcome is not None):
+            return before.outcome if isinstance(before, Deed) and before.outcome is not None else CID_REUSED
+        mark = Mark(order.act, order.by.operator, order.reason, deed.at)
+        done = await self._effect(plan, mark)
+        if isinstance(done, Denied):
+            await self._put_back(changes, mark)
+            await self._kept(order, self.deeds.finish(evolve(deed, phase=Phase.FAILED)))
+            return done
+        rev, said = done
+        once = said.pop("once", {})
+        detail = _public({**plan.detail, **said})
+        outcome = Outcome(deed.act, rev or plan.rev, plan.affected, deed.undo, deed.undo_until, detail=detail)
+        deed = evolve(deed, outcome=outcome, phase=Phase.OPEN if deed.undo is UndoKind.EXACT else Phase.FINAL)
+        if order.name.startswith(ALERT):
+            self._remember(outcome)
+        if deed.phase is Phase.OPEN:
+            self.layers.lay(deed.act, changes)
+            self.due(deed)
+        await self._kept(order, self.deeds.finish(deed))
+        return evolve(outcome, detail={**detail, **once}) if once else outcome
+
+    def _intention(self, spec: Spec, order: Order, plan: Plan, changes: tuple[Change, ...]) -> Deed:
         now = self.hands.world.now()
-        exact = spec.undo is UndoKind.EXACT
-        deed = Deed(
+        return Deed(
             act=order.act,
             name=order.name,
             operator=order.by.operator,
@@ -148,26 +192,10 @@ class Executor:
             repeat=plan.repeat,
             changes=to_row(changes),
             undo=spec.undo,
-            undo_until=now + max(plan.keep_s, order.ttl_s or 0.0) if exact else None,
+            undo_until=now + max(plan.keep_s, order.ttl_s or 0.0) if spec.undo is UndoKind.EXACT else None,
             lift_at=None if order.ttl_s is None else now + order.ttl_s,
             extra=plan.detail,
         )
-        if isinstance(await self.deeds.begin(deed), CidReused):
-            return Denied("cid_reused", "this cid was used for another order")
-        done = await self._effect(plan, Mark(order.act, order.by.operator, order.reason, now))
-        if isinstance(done, Denied):
-            await self.deeds.finish(evolve(deed, phase=Phase.FAILED))
-            return done
-        rev, said = done
-        once = said.pop("once", {})
-        detail = {name: value for name, value in {**plan.detail, **said}.items() if name != "members"}
-        outcome = Outcome(deed.act, rev or plan.rev, plan.affected, deed.undo, deed.undo_until, detail=detail)
-        deed = evolve(deed, outcome=outcome, phase=Phase.OPEN if exact else Phase.FINAL)
-        await self.deeds.finish(deed)
-        if exact:
-            self.layers.lay(deed.act, changes)
-            self.due(deed)
-        return evolve(outcome, detail={**detail, **once}) if once else outcome
 
     async def _effect(self, plan: Plan, mark: Mark) -> tuple[int, dict[str, Any]] | Denied:
         said: dict[str, Any] = {}
@@ -186,156 +214,65 @@ class Executor:
             said |= found
         return rev, said
 
-    # -- undoing -------------------------------------------------------------------------------------------------------
-
-    async def _plan_undo(self, order: Order) -> Plan | Denied:
-        deed = await self.deeds.get(order.args.act)
-        wrong = _may_undo(deed, order, self.layers, self.hands.world.now())
-        if wrong is not None:
-            return wrong
-        assert deed is not None
-        return await self.taking_out(deed)
-
-    async def _plan_uncalm(self) -> Plan | Denied:
-        deed = await self.deeds.get(self.layers.last(("house", "calm")))
-        if deed is None or deed.name != "house.calm":
-            return Denied("conflict", "the house is not in calm")
-        return await self.taking_out(deed)
-
-    async def taking_out(self, deed: Deed) -> Plan | Denied:
-        """The plan that puts back what the deed changed, where that still shows."""
-        now = await self.hands.registers.read([change.key for change in self.layers.changes(deed.act)])
+    async def _put_back(self, changes: tuple[Change, ...], mark: Mark) -> None:
+        """Half of an act is none: what was written of it is written back, as far as that can be done."""
+        now = await self.hands.registers.read([change.key for change in changes])
         if isinstance(now, Denied):
-            return now
-        restoring = self.layers.restoring(deed.act, now)
-
-        async def after(mark: Mark) -> dict[str, Any] | Denied:
-            moved = self.layers.take_out(deed.act)
-            await self.deeds.finish(evolve(deed, phase=Phase.UNDONE, undone_by=mark.act))
-            for act, changes in moved.items():
-                above = await self.deeds.get(act)
-                if above is not None:
-                    await self.deeds.finish(evolve(above, changes=to_row(changes)))
-            return {}
-
-        detail = {
-            "undone": deed.act,
-            "restored": [[scope, name, value] for (scope, name), value in restoring.values.items()][:100],
-            "left": [
-                {"what": list(left.key), "value": left.value, "by": left.by or "something else"}
-                for left in restoring.left[:100]
-            ],
-        }
-        affected = 0 if deed.outcome is None else deed.outcome.affected
-        return Plan(restoring.values, affected=affected, detail=detail, after=after)
-
-    async def lift(self, deed: Deed) -> Answer:
-        """Its time is over: the house itself undoes it."""
-        plan = await self.taking_out(deed)
-        if isinstance(plan, Denied):
-            return plan
-        act = f"{deed.act}.lift"
-        done = await self._effect(plan, Mark(act, "house", f"the time of {deed.name} is over", self.hands.world.now()))
-        if isinstance(done, Denied):
-            return done
-        detail = {"undone": deed.act, **plan.detail}
-        await self.deeds.audit("house", "local", "act.undo", {"act": deed.act}, "its time is over", "ok", act)
-        self.hands.world.activity.note(
-            "act", f"{deed.name} by {deed.operator} is over", operator="house", act=deed.act, data=detail
-        )
-        return Outcome(act, done[0], plan.affected, detail=detail)
-
-    async def finish_late(self, deed: Deed) -> None:
-        """It was interrupted, and its registers have been written now."""
-        detail = {**{name: value for name, value in deed.extra.items() if name != "members"}, "finished_late": True}
-        outcome = Outcome(deed.act, 0, 0, deed.undo, deed.undo_until, detail=detail)
-        done = evolve(deed, outcome=outcome, phase=Phase.OPEN if deed.undo is UndoKind.EXACT else Phase.FINAL)
-        await self.deeds.finish(done)
-        if done.phase is Phase.OPEN:
-            self.layers.lay(deed.act, from_row(deed.changes))
-            self.due(done)
-
-    async def settle(self, deed: Deed) -> None:
-        """It can no longer be undone, and what it hid is erased."""
-        self.layers.settle(deed.act)
-        await self.deeds.finish(evolve(deed, phase=Phase.FINAL))
+            return
+        values = {change.key: change.before for change in changes if now[change.key] == change.after != change.before}
+        await self.hands.registers.write(values, evolve(mark, act=f"{mark.act}.back"))
 
     # -- the record ----------------------------------------------------------------------------------------------------
 
-    async def _record(self, spec: Spec, order: Order, answer: Answer, loud: bool) -> None:
-        act, result = "", "pending"
-        if isinstance(answer, Denied):
-            result = answer.code
-        elif isinstance(answer, Outcome):
-            act, result = answer.act, "dry_run" if answer.dry_run else "break_glass" if loud else "ok"
-        by = order.by
-        args = {**order.raw, **({"confirm_of": order.confirm_of} if order.confirm_of else {})}
-        await self.deeds.audit(by.operator, by.address, order.name, args, order.reason, result, act)
-        note = self.hands.world.activity.note
-        room, member = (_word(order, name) for name in ("room", "member"))
-        if loud:
-            note("fault", f"{by.operator} broke the glass: {order.name} without a second person", operator=by.operator)
-        if isinstance(answer, Outcome) and not answer.dry_run:
-            data = {
-                "reason": order.reason,
-                "affected": answer.affected,
-                "undo": answer.undo.value,
-                "command": order.name,
-            }
-            note(
-                "act",
-                f"{by.operator}: {order.name}",
-                operator=by.operator,
-                act=act,
-                data=data,
-                room=room,
-                member=member,
-            )
-        elif isinstance(answer, Pending):
-            # With what a second person needs to give the same order.
-            same = {"pending": answer.id, "name": order.name, "args": dict(order.raw), "ttl_s": order.ttl_s}
-            note(
-                "act",
-                f"{by.operator} asks a second person for {order.name}",
-                operator=by.operator,
-                data=same,
-                room=room,
-                member=member,
-            )
+    async def _kept(self, order: Order, keeping: Awaitable[T]) -> T | None:
+        """Raises StoreFailed; but an alert goes out whatever becomes of its record."""
+        try:
+            return await keeping
+        except StoreFailed as wrong:
+            if not order.name.startswith(ALERT):
+                raise
+            said = f"{order.name} by {order.by.operator} is not on record: {wrong}"
+            self.hands.world.activity.note("fault", said, operator=order.by.operator)
+            return None
+
+    def _remember(self, outcome: Outcome) -> None:
+        while len(self.spoken) >= SPOKEN_MOST:
+            del self.spoken[next(iter(self.spoken))]
+        self.spoken[outcome.act] = outcome
+
+    # -- after a start -------------------------------------------------------------------------------------------------
+
+    async def take_up(self, deed: Deed) -> None:
+        """What a crash interrupted: its registers are written once more, which is the same as once."""
+        values = {change.key: change.after for change in from_row(deed.changes)}
+        if not values or not deed.repeat:
+            return
+        if isinstance(
+            await self.hands.registers.write(values, Mark(deed.act, deed.operator, deed.reason, deed.at)), Denied
+        ):
+            return
+        detail = {**_public(deed.extra), "finished_late": True}
+        outcome = Outcome(deed.act, 0, 0, deed.undo, deed.undo_until, detail=detail)
+        phase = Phase.OPEN if deed.undo is UndoKind.EXACT else Phase.FINAL
+        await self.deeds.finish(evolve(deed, outcome=outcome, phase=phase))
+        undone = await self.deeds.get(str(deed.extra.get("undone", "")))
+        if undone is not None and undone.phase is Phase.OPEN:
+            await self.deeds.finish(evolve(undone, phase=Phase.UNDONE, undone_by=deed.act))
+
+    async def load(self) -> None:
+        """The acts that can still be undone, in the order in which they were done, and what is due."""
+        for deed in await self.deeds.unfinished():
+            if deed.phase is Phase.BEGUN:
+                await self.take_up(deed)
+        for deed in await self.deeds.unfinished():
+            if deed.phase is Phase.OPEN:
+                changes = from_row(deed.changes)
+                self.layers.lay(deed.act, changes)
+                self.due(deed)
+                for change in changes:
+                    self.hands.registers.recall(change.key, change.after)
 
 
-def _may_undo(deed: Deed | None, order: Order, layers: Layers, now: float) -> Denied | None:
-    if deed is None:
-        return Denied("not_found", "there is no such act")
-    spec = TABLE[deed.name]
-    if order.by.role < spec.role:
-        return Denied("forbidden", f"to undo a {deed.name} needs the role {spec.role.word}")
-    if deed.undo is not UndoKind.EXACT:
-        extra = (
-            "; " + str(deed.extra.get("undo_with")) + " makes up for it" if deed.undo is UndoKind.COMPENSATING else ""
-        )
-        return Denied("conflict", f"{deed.name} cannot be undone{extra}")
-    if deed.phase is Phase.UNDONE:
-        return Denied("conflict", "this was undone already")
-    if deed.phase is not Phase.OPEN or deed.act not in layers or (deed.undo_until or 0) <= now:
-        return Denied("conflict", "this can no longer be undone")
-    return None
-
-
-def _word(order: Order, name: str) -> str | None:
-    value = order.raw.get(name)
-    return value if isinstance(value, str) else None
-
-
-def _shown(change: Change) -> dict[str, Any]:
-    return {"what": [change.scope, change.name], "before": change.before, "after": change.after}
-
-
-def load(executor: Executor, deeds: list[Deed]) -> None:
-    """After a start: the acts that can still be undone, in the order in which they were done."""
-    for deed in deeds:
-        if deed.phase is Phase.OPEN:
-            changes = from_row(deed.changes)
-            executor.layers.lay(deed.act, changes)
-            for change in changes:
-                executor.hands.registers.recall(change.key, change.after)
+def _public(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is kept for later only."""
+    return {name: value for name, value in detail.items() if name != "members"}

@@ -1,5 +1,6 @@
 """Orders about alerts: carried out by the alerts actor, which has its own store and its own way to everybody."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -34,7 +35,8 @@ async def raise_(hands: Hands, order: Order) -> Plan | Denied:
         return await _send(hands, order, lambda asks, by: Raise(asks, draft, by))
 
     detail = {"people": seen.people, "connected": seen.connected, "rooms": list(seen.rooms), "headline": draft.headline}
-    return Plan(affected=seen.people, effect=effect, detail=detail, repeat=False)
+    preview = {"frame": json.loads(seen.frame)}
+    return Plan(affected=seen.people, effect=effect, detail=detail, preview=preview, repeat=False)
 
 
 def _on(make: Callable[[Order, Any, str], AlertsMessage]) -> Planner:

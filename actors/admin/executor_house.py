@@ -1,12 +1,13 @@
 """Orders to the whole house."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from actors.admin.arguments import Announce
 from actors.admin.orders import Denied, Order
 from actors.admin.plans import Hands, Plan, Planner
 from actors.admin.undo import Key, Value
-from actors.admin.world import Mark, told
+from actors.admin.world import Mark, for_each, told
 from actors.events import Notice
 from actors.names import HOUSE, Cid, RoomName
 from actors.people.standing import SLOW_EVERYWHERE
@@ -26,12 +27,9 @@ async def announce(hands: Hands, order: Order) -> Plan | Denied:
     rooms = args.rooms or tuple(name for name, record in records.items() if not record.deleted)
 
     async def effect(mark: Mark) -> dict[str, Any] | Denied:
-        failed: dict[str, str] = {}
-        for room in rooms:
-            seq = await hands.rooms.moderate(room, Notice(args.text, BADGE), mark.cid())
-            if isinstance(seq, Denied):
-                failed[room] = seq.message
-        return {"rooms": len(rooms) - len(failed), **({"failed": failed} if failed else {})}
+        body = Notice(args.text, BADGE)
+        failed = await for_each(rooms, lambda room: hands.rooms.moderate(room, body, mark.cid(f"{room} notice")))
+        return _done(len(rooms), failed)
 
     return Plan(affected=await hands.online(), effect=effect, detail={"rooms": len(rooms)})
 
@@ -62,21 +60,22 @@ async def wipe(hands: Hands, order: Order) -> Plan | Denied:
         return records
 
     async def effect(mark: Mark) -> dict[str, Any] | Denied:
-        failed: dict[str, str] = {}
-        for room in records:
-            done = await _erase_all(hands, room, mark)
-            if isinstance(done, Denied):
-                failed[room] = done.message
-        return {"rooms": len(records) - len(failed), **({"failed": failed} if failed else {})}
+        failed = await for_each(records, lambda room: _erase_all(hands, room, mark))
+        return _done(len(records), failed)
 
     return Plan(affected=await hands.online(), effect=effect, detail={"rooms": len(records)})
+
+
+def _done(rooms: int, failed: Mapping[RoomName, Denied]) -> dict[str, Any]:
+    said = {room: denied.message for room, denied in list(failed.items())[:50]}
+    return {"rooms": rooms - len(failed), **({"failed": said} if said else {})}
 
 
 async def _erase_all(hands: Hands, room: RoomName, mark: Mark) -> Any | Denied:
     census = await hands.rooms.census(room)
     if isinstance(census, Denied):
         return census
-    return await erase(hands, room, census.head, mark.cid()) if census.head else None
+    return await erase(hands, room, census.head, mark.cid(f"{room} erased")) if census.head else None
 
 
 async def erase(hands: Hands, room: RoomName, upto: int, cid: str) -> Any | Denied:

@@ -96,7 +96,7 @@ async def evacuate(hands: Hands, order: Order) -> Plan | Denied:
         return plan
 
     async def after(mark: Mark) -> dict[str, Any] | Denied:
-        seq = await hands.rooms.moderate(args.room, Moved(args.to, order.reason), mark.cid(3))
+        seq = await hands.rooms.moderate(args.room, Moved(args.to, order.reason), mark.cid(f"{args.room} moved"))
         if isinstance(seq, Denied):
             return seq
         ref = await hands.rooms.reach(args.room)

@@ -34,6 +34,8 @@ class Plan:
     wanted: Mapping[Key, Value] = field(factory=dict)
     affected: int = 0
     detail: dict[str, Any] = field(factory=dict)
+    preview: dict[str, Any] = field(factory=dict)
+    """More detail, for a dry run only."""
     rev: int = 0
     keep_s: float = DAY_S
     """How long an exact undo can be had."""
@@ -72,7 +74,7 @@ class Hands:
         ref = await self.rooms.reach(RoomName(room))
         if isinstance(ref, Denied):
             return ref
-        return await told(ref, lambda reply: Delete(reply, member, Cid(f"{cid}{seq}"), int(seq)))
+        return await told(ref, lambda reply: Delete(reply, member, Cid(cid), int(seq)))
 
     async def online(self) -> int:
         found = await asked(self.world.people, Everyone)

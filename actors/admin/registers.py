@@ -16,7 +16,7 @@ from attrs import frozen
 
 from actors.admin.orders import Denied
 from actors.admin.undo import Change, Key, Value
-from actors.admin.world import Mark
+from actors.admin.world import Mark, for_each
 
 
 class Family(Protocol):
@@ -39,25 +39,35 @@ class Registers:
     """By the part of the scope before the colon."""
 
     async def read(self, keys: Iterable[Key]) -> dict[Key, Value] | Denied:
+        grouped = _by_scope(keys)
         found: dict[Key, Value] = {}
-        for scope, names in _by_scope(keys).items():
+
+        async def one(scope: str) -> Denied | None:
             family, rest = self._family(scope)
-            values = await family.read(rest, names)
+            values = await family.read(rest, grouped[scope])
             if isinstance(values, Denied):
                 return values
-            found |= {(scope, name): values[name] for name in names}
-        return found
+            found.update({(scope, name): values[name] for name in grouped[scope]})
+            return None
+
+        failed = await for_each(grouped, one)
+        return next(iter(failed.values()), found)
 
     async def write(self, values: Mapping[Key, Value], mark: Mark) -> int | Denied:
-        """In order; stops at the first that cannot be written."""
-        rev = 0
-        for scope, names in _by_scope(values).items():
+        """Scope by scope, several at a time. Denied: some of it may have been written."""
+        grouped = _by_scope(values)
+        revs = [0]
+
+        async def one(scope: str) -> Denied | None:
             family, rest = self._family(scope)
-            done = await family.write(rest, {name: values[scope, name] for name in names}, mark)
+            done = await family.write(rest, {name: values[scope, name] for name in grouped[scope]}, mark)
             if isinstance(done, Denied):
                 return done
-            rev = max(rev, done)
-        return rev
+            revs.append(done)
+            return None
+
+        failed = await for_each(grouped, one)
+        return next(iter(failed.values()), max(revs))
 
     async def changes(self, wanted: Mapping[Key, Value]) -> tuple[Change, ...] | Denied:
         """What writing `wanted` would change, with what stands there now."""

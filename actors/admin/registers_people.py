@@ -1,6 +1,7 @@
 """Registers of members, addresses and the house: the standing, which rooms and doors read."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 from attrs import define
 
@@ -9,6 +10,7 @@ from actors.admin.registers import Family
 from actors.admin.store import AdminStore
 from actors.admin.undo import Value
 from actors.admin.world import Mark, World, asked
+from actors.kernel import ActorGone, MailboxFull
 from actors.names import MemberId, Nickname, RoomName
 from actors.people.registry import VisitsOf
 from actors.people.standing import Kind, Sanction
@@ -80,9 +82,9 @@ class MemberRegisters(Family):
         return 0
 
     def _sanction(self, kind: str, member: MemberId, room: str) -> Sanction | None:
-        now = self.world.now()
+        """Also one that has run out: lifting it is what is left to do."""
         for each in self.world.standing.sanctions():
-            if (each.kind, each.member, each.room or "") == (kind, member, room) and each.holds(now):
+            if (each.kind, each.member, each.room or "") == (kind, member, room):
                 return each
         return None
 
@@ -102,8 +104,7 @@ class AddressRegisters(Family):
     save: Save
 
     async def read(self, rest: str, names: tuple[str, ...]) -> dict[str, Value] | Denied:
-        now = self.world.now()
-        standing = [each for each in self.world.standing.sanctions() if each.address == rest and each.holds(now)]
+        standing = [each for each in self.world.standing.sanctions() if each.address == rest]
         return {name: sanction_value(standing[0] if standing else None) for name in names}
 
     async def write(self, rest: str, values: Mapping[str, Value], mark: Mark) -> int | Denied:
@@ -143,7 +144,7 @@ class HouseRegisters(Family):
 def rules_changed(world: World) -> None:
     """Everybody is told the rules as they hold now. A room that cannot hear it now tells them when it comes back."""
     for ref in list(world.rooms.values()):
-        if not ref.closed:
+        with suppress(ActorGone, MailboxFull):
             ref.urge(RulesChanged())
 
 

@@ -74,7 +74,9 @@ class RoomHand:
         if isinstance(census, Denied):
             return census
         policy: Policy = evolve(census.policy, **changes, reason=mark.reason, lockdown=5, official=False)
-        stored: Stored | Denied = await told(ref, lambda reply: SetPolicy(reply, policy, Cid(mark.cid()), HOUSE))
+        stored: Stored | Denied = await told(
+            ref, lambda reply: SetPolicy(reply, policy, Cid(mark.cid(f"{room} policy")), HOUSE)
+        )
         return stored if isinstance(stored, Denied) else stored.seq
 
 
@@ -133,11 +135,11 @@ class RoomRegisters(Family):
     async def _moderate(self, room: RoomName, name: str, value: Value, mark: Mark) -> int | Denied:
         match name:
             case "pinned":
-                return await self.hand.moderate(room, Pinned(value), mark.cid(1))
+                return await self.hand.moderate(room, Pinned(value), mark.cid(f"{room} pinned"))
             case "cleared":
                 upto = self.cleared.get(room, 0)
                 body = Cleared(value) if value > upto else Uncleared(upto)
-                seq = await self.hand.moderate(room, body, mark.cid(2))
+                seq = await self.hand.moderate(room, body, mark.cid(f"{room} cleared"))
                 if not isinstance(seq, Denied):
                     self.cleared[room] = value
                 return seq
@@ -171,7 +173,7 @@ class MessageRegisters(Family):
     async def write(self, rest: str, values: Mapping[str, Value], mark: Mark) -> int | Denied:
         room, seq = _place(rest)
         body: Moderation = Hidden(seq, mark.reason) if values["hidden"] else Restored(seq)
-        return await self.hand.moderate(room, body, mark.cid())
+        return await self.hand.moderate(room, body, mark.cid(f"{rest} hidden"))
 
 
 def message_scope(room: RoomName, seq: int) -> str:

@@ -1,6 +1,7 @@
 """What orders may touch: the addresses of the house, the standing, the record. Built once, by the house."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from hashlib import sha256
 from typing import Any, Generic, Protocol, TypeVar
 
 import trio
@@ -129,5 +130,28 @@ class Mark:
     reason: str
     at: float
 
-    def cid(self, n: int = 0) -> str:
-        return f"{self.act}.{n}"
+    def cid(self, what: str) -> str:
+        """One for each entry that the act writes: `what` names it within the act, its room included."""
+        return f"{self.act}.{sha256(what.encode()).hexdigest()[:16]}"
+
+
+AT_ONCE = 64
+"""Rooms or messages that one order is busy with at a time: enough for the log to write them together."""
+
+
+async def for_each(items: Iterable[T], do: Callable[[T], Awaitable[object]]) -> dict[T, Denied]:
+    """Does it for all, some at a time; those that failed."""
+    failed: dict[T, Denied] = {}
+    waiting = list(items)
+
+    async def work() -> None:
+        while waiting:
+            item = waiting.pop(0)
+            done = await do(item)
+            if isinstance(done, Denied):
+                failed[item] = done
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(min(AT_ONCE, len(waiting))):
+            nursery.start_soon(work)
+    return failed
