@@ -1,22 +1,20 @@
-"""Copies of the journal: taken while the server runs, put back while it does not."""
+"""Copies of the journal, and of what goes along with it: taken while the server runs, put back while it does not."""
 
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from attrs import frozen
 
 from actors.journal import schema
+from actors.journal.copies import Pair, copy_picture, is_in_use
 from actors.journal.epochs import new_epoch
 from actors.journal.log import Durability, JournalUnusable, LogFailed
 from actors.journal.marks import Marks, marks_path
 from actors.journal.verify import Report, verify
-
-STEP_PAGES = 256
-"""Pages copied at a time. A commit in between does not disturb the copy: it is one reader's picture."""
 
 SIDE_FILES = ("-wal", "-shm")
 
@@ -27,13 +25,15 @@ class BackupRefused(Exception):
 
 @frozen
 class Restored:
-    """What `restore` did. `rooms`: how many begin a new epoch. `replaced`: where the former journal is kept."""
+    """What `restore` did. `rooms`: how many begin a new epoch. `replaced`: where the former journal is kept; `aside`:
+    where what went along with it is."""
 
     source: Path
     target: Path
     rooms: int
     entries: int
     replaced: Path | None
+    aside: tuple[Path, ...] = ()
 
     def __str__(self) -> str:
         kept = f" The former journal is kept as {self.replaced}." if self.replaced else ""
@@ -43,49 +43,73 @@ class Restored:
         )
 
 
-def backup(source: Path, target: Path) -> Report:
-    """A copy of the journal as of one instant, and whether it verifies. BackupRefused, JournalUnusable; OSError or
-    LogFailed when the disk fails. The target appears only when it is whole."""
-    if target.exists():
-        raise BackupRefused(f"{target} is there already: give another name")
-    part = target.with_name(target.name + ".part")
-    _remove(part)
+def backup(source: Path, target: Path, along: Sequence[Pair] = ()) -> Report:
+    """A copy of the journal as of one instant, and whether it verifies; then of each file that goes along, in this
+    order, each as of its own instant. BackupRefused, JournalUnusable; OSError or LogFailed when the disk fails. All
+    of it appears, the journal last, once all of it is whole; or nothing does."""
+    for each in (target, *(pair.target for pair in along)):
+        if each.exists():
+            raise BackupRefused(f"{each} is there already: give another name")
+    part = _part(target)
+    parts = [(_part(pair.target), pair.target) for pair in along] + [(part, target)]
     try:
+        for half, _ in parts:
+            _remove(half)
         with _in_words(source, part):
             _copy(source, part)
+        for pair in along:
+            with _in_words(pair.source, _part(pair.target)):
+                pair.copy(_part(pair.target))
+        with _in_words(source, part):
             report = verify(part)
-        _sync(part)
-        part.rename(target)
+        for half, _ in parts:
+            _sync(half)
+        _place(parts)
     finally:
-        _remove(part)
+        for half, _ in parts:
+            _remove(half)
     return report
 
 
-def restore(source: Path, target: Path, *, force: bool = False) -> Restored:
-    """Put a backup in the journal's place. With `force` over a journal that is there, which is kept beside it.
-    BackupRefused when one is there, when a server runs on it, or when the backup does not verify; LogFailed when
-    the disk fails."""
+def restore(source: Path, target: Path, *, force: bool = False, along: Sequence[Pair] = ()) -> Restored:
+    """Put a backup in the journal's place, and what went along with it in theirs. With `force` over what is there,
+    which is kept beside it. BackupRefused when something is there, when a server runs on it, or when the backup does
+    not verify; LogFailed when the disk fails. A text goes with its database: the former one makes way without force,
+    also where the backup has none."""
     report = verify(source)
     if report.problems:
         first = report.problems[0]
         raise BackupRefused(f"{source} does not verify ({first.room} {first.seq}: {first.text}): take another backup")
-    if target.exists() and not force:
-        raise BackupRefused(f"{target} is there already: force it to put the backup in its place")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    marks = _hold(target)
-    part = target.with_name(target.name + ".part")
+    for pair in along:
+        if damage := pair.damage(pair.source):
+            raise BackupRefused(f"{pair.source} does not verify ({damage}): take another backup")
+    for each in (target, *(pair.target for pair in along if pair.kind is not None)):
+        if each.exists() and not force:
+            raise BackupRefused(f"{each} is there already: force it to put the backup in its place")
+    present = [pair for pair in along if pair.source.exists()]
+    part = _part(target)
+    parts = [(_part(pair.target), pair.target) for pair in present] + [(part, target)]
+    for _, place in parts:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    marks = _hold(target, along)
     try:
-        _remove(part)
+        for half, _ in parts:
+            _remove(half)
         with _in_words(source, part):
             _copy(source, part)
             rooms = _begin_epochs(part)
-        _sync(part)
-        replaced = _move_aside(target)
-        part.rename(target)
+        for pair in present:
+            with _in_words(pair.source, _part(pair.target)):
+                pair.copy_afresh(_part(pair.target))
+        for half, _ in parts:
+            _sync(half)
+        aside = _place(parts, make_way=[pair.target for pair in along] + [target])
     finally:
         marks.close()
-        _remove(part)
-    return Restored(source, target, rooms, report.entries, replaced)
+        for half, _ in parts:
+            _remove(half)
+    replaced = aside.pop(target, None)
+    return Restored(source, target, rooms, report.entries, replaced, tuple(aside.values()))
 
 
 @contextmanager
@@ -101,13 +125,7 @@ def _copy(source: Path, target: Path) -> None:
         raise JournalUnusable(f"there is no journal at {source}")
     with closing(schema.connect_reader(source)) as old:
         schema.identify(old, source)
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        with closing(sqlite3.connect(target, isolation_level=None)) as new:
-            old.execute("BEGIN")  # one picture, however many commits come while it is copied
-            old.execute("SELECT 1 FROM meta").fetchone()
-            old.backup(new, pages=STEP_PAGES, sleep=0.0)
-            old.execute("ROLLBACK")
-            new.execute("PRAGMA journal_mode=DELETE").fetchone()  # one file
+        copy_picture(old, target)
 
 
 def _begin_epochs(path: Path) -> int:
@@ -125,23 +143,51 @@ def _begin_epochs(path: Path) -> int:
     return len(rooms)
 
 
-def _hold(target: Path) -> Marks:
+def _hold(target: Path, along: Sequence[Pair]) -> Marks:
+    """For as long as the marks are held no server with a chat comes up; one without a chat has the other files open."""
     try:
-        return Marks(marks_path(target))
+        marks = Marks(marks_path(target))
     except BlockingIOError as error:
         raise BackupRefused(f"a server runs on {target}: stop it first") from error
+    for pair in along:
+        if pair.kind is not None and is_in_use(pair.target):
+            marks.close()
+            raise BackupRefused(f"a server, or another command, uses {pair.target}: stop it first")
+    return marks
 
 
-def _move_aside(target: Path) -> Path | None:
-    if not target.exists():
-        return None
-    aside = target.with_name(f"{target.name}.replaced-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
-    target.rename(aside)
-    for ending in SIDE_FILES:  # a WAL that is left would be taken for the new database's
-        side = target.with_name(target.name + ending)
-        if side.exists():
-            side.rename(aside.with_name(aside.name + ending))
+def _place(parts: Sequence[tuple[Path, Path]], make_way: Sequence[Path] = ()) -> dict[Path, Path]:
+    """Each part under its name, the last one last; or, after an OSError, everything as it was. What has made way, and
+    where it is now."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    aside: dict[Path, Path] = {}
+    done: list[tuple[Path, Path]] = []
+
+    def rename(old: Path, new: Path) -> None:
+        old.rename(new)
+        done.append((old, new))
+
+    try:
+        for path in make_way:
+            former = path.with_name(f"{path.name}.replaced-{stamp}")
+            if path.exists():
+                aside[path] = former
+            for ending in ("", *SIDE_FILES):  # a WAL that is left would be taken for the new database's
+                side = path.with_name(path.name + ending)
+                if side.exists():
+                    rename(side, former.with_name(former.name + ending))
+        for part, path in parts:
+            rename(part, path)
+    except OSError:
+        for old, new in reversed(done):
+            with suppress(OSError):
+                new.rename(old)
+        raise
     return aside
+
+
+def _part(target: Path) -> Path:
+    return target.with_name(target.name + ".part")
 
 
 def _remove(path: Path) -> None:

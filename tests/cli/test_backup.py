@@ -105,8 +105,18 @@ def test_a_running_server_is_copied_and_put_back_and_members_keep_who_they_are(r
     assert made.exit_code == 0, made.output
     size = (tmp_path / "copy.db").stat().st_size / 2**20
     assert made.stdout.startswith(f"copy.db: 2 entries of 2 rooms, {size:.1f} MiB in ")
-    assert made.stdout.endswith("s, verified\ncopy.db.key: the key of the member tokens, for its owner only\n")
-    assert (mode(tmp_path / "copy.db"), mode(tmp_path / "copy.db.key")) == (0o600, 0o600)
+    assert made.stdout.splitlines()[0].endswith("s, verified")
+    assert made.stdout.splitlines()[1:] == [
+        "copy.db.alerts.db: alerts and who was told",
+        "copy.db.admin.db: operators, acts and audit",
+        "copy.db.key: the key of the member tokens, for its owner only",
+        "copy.db.admin.key: the key of the audit, for its owner only",
+    ]
+    made_files = {name for name in names(tmp_path) if name.startswith("copy.db")}
+    assert made_files == {
+        f"copy.db{end}" for end in ("", ".key", ".admin.db", ".admin.heads", ".admin.key", ".alerts.db")
+    }
+    assert {mode(tmp_path / name) for name in made_files} == {0o600}
     assert (refused.exit_code, refused.stderr) == (1, "error: a server runs on journal.db: stop it first\n")
 
     again = run("restore", "copy.db")
@@ -148,9 +158,11 @@ def test_json_is_one_document(run: Run, tmp_path: Path) -> None:
     assert told.pop("seconds") >= 0
     size = (tmp_path / "copy.db").stat().st_size
     what = {"entries": 1, "rooms": 2, "bytes": size, "verified": True}
-    assert told == {"backup": "copy.db", "key": "copy.db.key", **what}
-    told = json.loads(run("--json", "restore", "copy.db", "--journal", "new.db").stdout)
-    assert (told["rooms"], told["entries"], told["replaced"], told["key"]) == (2, 1, None, "new.key")
+    keys = {"key": "copy.db.key", "audit_key": "copy.db.admin.key"}
+    assert told == {"backup": "copy.db", **keys, "along": ["copy.db.alerts.db", "copy.db.admin.db"], **what}
+    told = json.loads(run("--json", "restore", "copy.db", "--journal", "new/j.db").stdout)
+    assert (told["rooms"], told["entries"], told["replaced"], told["key"]) == (2, 1, None, "new/j.key")
+    assert (told["along"], told["audit_key"], told["aside"]) == (["new/alerts.db", "new/admin.db"], "new/admin.key", [])
 
 
 # -- no ----------------------------------------------------------------------------------------------------------------
