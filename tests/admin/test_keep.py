@@ -1,6 +1,8 @@
 """What is old goes, each hour."""
 
+import time
 from functools import partial
+from pathlib import Path
 
 import trio
 from trio.testing import MockClock
@@ -8,6 +10,8 @@ from trio.testing import MockClock
 from actors.admin.acts import Act, ActState, digest_of
 from actors.admin.store import AdminStore
 from actors.stats.activity import Event
+from gateway.app import App
+from tests.cli.running import settings_of
 
 NOW = 1e9
 
@@ -49,3 +53,14 @@ async def test_each_hour_what_is_old_goes(autojump_clock: MockClock) -> None:
                 "open",
             ]
             nursery.cancel_scope.cancel()
+
+
+async def test_a_server_lets_go_of_what_is_older_than_the_settings_say(tmp_path: Path) -> None:
+    now = time.time()
+    async with await AdminStore.open(tmp_path / "admin.db") as store:
+        await store.activity.append([Event(1, now - 7_200, "act", "old"), Event(2, now - 60, "act", "new")])
+    async with App(settings_of(tmp_path, admin__keep_activity=3_600)).serve():
+        async with await AdminStore.open(tmp_path / "admin.db") as store:
+            with trio.fail_after(10):
+                while [each.text for each in await store.activity.page(kind="act")] != ["new"]:
+                    await trio.sleep(0.05)
