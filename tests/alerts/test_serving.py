@@ -1,4 +1,4 @@
-"""Alerts over a whole server and real sockets: past a stopped reader, over a killed process, without a chat."""
+"""Alerts over a whole server and real sockets: past a slow reader, over a restart, without a chat."""
 
 import socket
 from collections.abc import AsyncIterator
@@ -101,7 +101,7 @@ async def test_an_alert_overtakes_the_chat_that_waits_for_a_slow_reader(tmp_path
         assert behind > posts / 3  # what the kernels had taken cannot be overtaken; the rest was
 
 
-async def test_who_was_away_when_the_process_died_gets_it_from_the_next_one(tmp_path: Path) -> None:
+async def test_who_comes_back_after_a_restart_gets_it_from_the_next_process(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     async with App(settings).serve() as serving, phone(serving) as ana:
         await ana.enter("main-stage")
