@@ -92,10 +92,6 @@ class Admin(Actor[AdminMessage]):
         self._acts, self._alerts = _Line(), _Line()
         self._due: dict[str, _Due] = {}
 
-    async def started(self) -> None:
-        await self._executor.hands.rooms.look_at_zones()
-        await self._executor.load()
-
     def handle(self, message: AdminMessage) -> None:
         line = self._alerts if message.order.name.startswith(ALERT) else self._acts
         line.put(message)
@@ -121,7 +117,21 @@ class Admin(Actor[AdminMessage]):
             await self._empty(self._alerts)
             await self._alerts.news.wait()
 
+    async def _load(self) -> None:
+        """Not in `started`: while the disk will not answer, alerts still go out, and acts hear so."""
+        while True:
+            try:
+                await self._executor.hands.rooms.look_at_zones()
+                await self._executor.load()
+            except (StoreFailed, LogFailed) as wrong:
+                while self._acts.waiting:
+                    self._acts.waiting.popleft().refuse("unavailable", f"not now: {wrong}", round(RETRY_S * 1000))
+                await trio.sleep(RETRY_S)
+            else:
+                return
+
     async def _work(self) -> None:
+        await self._load()
         while True:
             self._acts.news = trio.Event()
             await self._empty(self._acts)

@@ -127,6 +127,12 @@ class AdminConnection:
         self._departed = True
         self._lobby.inside.discard(self)
         self._lobby.watches.gone(self.outlet)
+        signed = self._signed
+        if signed is not None and not any(each.is_of(signed.session) for each in self._lobby.inside):
+            self._lobby.sign_in.forget(signed.session)
+
+    def is_of(self, session: str) -> bool:
+        return self._signed is not None and self._signed.session == session
 
     def say(self, frame: admin.AdminServerFrame) -> None:
         self.outlet.control(framed(frame))

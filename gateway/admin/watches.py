@@ -131,9 +131,12 @@ def _cut(body: Mapping[str, Any]) -> dict[str, Any]:
     rest = {name: value for name, value in body.items() if name != longest}
     room = FRAME_ROOM - len(msgspec.json.encode(rest))
     kept: list[Any] = []
-    for item in body[longest]:
+    newest_last = longest == "messages"
+    for item in reversed(body[longest]) if newest_last else body[longest]:
         room -= len(msgspec.json.encode(item)) + 1
         if room < 0:
             break
         kept.append(item)
+    if newest_last:
+        kept.reverse()
     return {**rest, longest: kept, "more": len(body[longest]) - len(kept)}

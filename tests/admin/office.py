@@ -4,9 +4,9 @@ goes with the loop's."""
 import random
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import trio
 from attrs import define, evolve, field
@@ -95,14 +95,13 @@ class Office:
     ops: Ops
     door: Doorway
     nursery: trio.Nursery
-    _cids: Any = field(factory=count)
 
     async def give(
         self, name: str, args: dict[str, Any] | None = None, *, by: str = "ana", role: Role = Role.OWNER, **more: Any
     ) -> Answer:
         """An act or a question, to its end."""
         spec, raw = TABLE[name], args or {}
-        more = {"reason": "why", "cid": f"c{next(self._cids)}", **more}
+        more = {"reason": "why", "cid": str(uuid4()), **more}
         order = Order(
             name, read_args(spec, raw, self.house.clock.now().wall), without_secrets(raw), Giver(by, role), **more
         )
@@ -158,7 +157,7 @@ class Office:
 
     async def post(self, person: Person, text: str, room: str = ROOMS[0]) -> Any:
         heard = Heard()
-        cid = Cid(f"post{next(self._cids)}")
+        cid = Cid(str(uuid4()))
         await self.house.refs[RoomName(room)].send(Post(heard, person.member, person.nickname, cid, text, None))
         return await heard.wait(60)
 

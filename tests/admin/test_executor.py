@@ -299,3 +299,105 @@ async def test_a_denied_effect_leaves_nothing_behind_and_may_be_tried_again(auto
         bad = await office.give("operator.add", {"name": "x!", "role": "viewer", "password": "short"}, cid="o1")
         assert isinstance(bad, Denied)
         assert await office.deeds.page(None, 10) == []
+
+
+async def test_an_announcement_reaches_every_room_and_a_wipe_erases_every_room(autojump_clock: MockClock) -> None:
+    async with open_office() as office:
+        guest = await office.come(1, "main-stage", "quiet-room")
+        done = await office.do("house.announce", {"text": "doors at 8"})
+        assert done.detail["rooms"] == 2
+        assert "failed" not in done.detail
+        assert await office.texts("main-stage") == await office.texts("quiet-room") == ["doors at 8"]
+        for room in ("main-stage", "quiet-room"):
+            await office.post(guest, "said", room)
+        word = {"confirm": "WIPE North Fields"}
+        pending = await office.give("house.wipe", **word)
+        assert isinstance(pending, Pending)
+        wiped = await office.do("house.wipe", by="bo", confirm_of=pending.id, **word)
+        assert wiped.detail["rooms"] == 2
+        assert "said" not in [*await office.texts("main-stage"), *await office.texts("quiet-room")]
+
+
+DRILL = {
+    "status": "exercise", "severity": "severe", "urgency": "immediate", "certainty": "observed", "response": "shelter",
+    "headline": "Storm", "expires_s": 600, "all": True,
+}  # fmt: skip
+
+
+async def test_an_alert_waits_for_no_other_act(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    import trio
+
+    from actors.admin.executors import PLANNERS
+    from actors.admin.plans import Hands, Plan
+
+    async def for_ever(hands: Hands, order: Any) -> Plan:
+        await trio.sleep(50)
+        return Plan()
+
+    monkeypatch.setitem(PLANNERS, "house.announce", for_ever)
+    async with open_office() as office:
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(office.do, "house.announce", {"text": "slow"})
+            await trio.sleep(0.1)
+            raised = await office.do("alert.raise", DRILL, confirm="DRILL")
+            assert trio.current_time() - began < 1
+            assert raised.detail["alert"].startswith("A")
+        rows = (await office.do("alert.list")).detail["items"]
+        assert [row["headline"] for row in rows] == ["Storm"]
+        snapshot = office.house.board.snapshot("alerts")
+        assert snapshot is not None
+        assert office.house.outside.alerts_active() == 1
+
+
+async def test_an_alert_goes_out_though_nothing_can_be_recorded_and_once_though_it_is_retried(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from actors.admin.store import StoreFailed
+
+    async with open_office() as office:
+
+        async def full(*_: Any, **__: Any) -> Any:
+            raise StoreFailed("the disk is full")
+
+        monkeypatch.setattr(office.ops.store, "run", full)
+        assert await office.refused("room.freeze", MAIN) == "unavailable"
+        first = await office.do("alert.raise", DRILL, confirm="DRILL", cid="a1")
+        again = await office.do("alert.raise", DRILL, confirm="DRILL", cid="a1")
+        assert again == first
+        monkeypatch.undo()
+        assert len((await office.do("alert.list")).detail["items"]) == 1
+        assert any("not on record" in event.text for event in office.house.feed.replay())
+
+
+async def test_half_an_act_is_put_back(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    from actors.admin.registers_rooms import RoomHand
+
+    async with open_office() as office:
+        await office.do("room.create", {"room": "vip", "title": "VIP"})
+
+        async def broken(self: Any, room: Any, changes: Any, mark: Any) -> Denied:
+            return Denied("unavailable", "the room is set apart", 1_000)
+
+        monkeypatch.setattr(RoomHand, "set_policy", broken)
+        assert await office.refused("room.update", {"room": "vip", "title": "New", "capacity": 5}) == "unavailable"
+        monkeypatch.undo()
+        assert (await office.room("vip"))["title"] == "VIP"
+        assert [deed.name for deed in await office.deeds.page(None, 10)] == ["room.create"]
+
+
+async def test_an_order_that_makes_the_admin_stumble_is_answered_and_the_next_one_is_carried_out(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from actors.admin.executors import PLANNERS
+
+    async def stumble(hands: Any, order: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(PLANNERS, "house.announce", stumble)
+    async with open_office() as office:
+        frozen = await office.do("room.freeze", MAIN)
+        assert await office.refused("house.announce", {"text": "x"}) == "internal"
+        assert (await office.do("room.slow", MAIN | {"seconds": 3})).act
+        await office.do("act.undo", {"act": frozen.act})
+        assert (await office.room())["frozen"] is False, "what could be undone before the crash still can"

@@ -129,6 +129,15 @@ async def test_a_snapshot_that_is_too_long_is_cut_and_says_so() -> None:
     assert len(shown["rooms"]) + shown["more"] == 2_000
 
 
+async def test_of_a_room_with_long_messages_the_newest_are_shown() -> None:
+    board, line = Board(), Line()
+    board.body = {"at": 100.0, "messages": [{"seq": n, "text": "x" * 2_000} for n in range(50)]}
+    watching(board, Feed()).add("rooms", line, None)  # type: ignore[arg-type]
+    seqs = [message["seq"] for message in payload(line.sent[0])["messages"]]
+    assert seqs == list(range(50 - len(seqs), 50))
+    assert 25 < len(seqs) < 50
+
+
 async def test_who_has_gone_is_watched_by_nobody(autojump_clock: MockClock) -> None:
     board, line = Board(), Line()
     watches = watching(board, Feed())
