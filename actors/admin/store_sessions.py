@@ -167,5 +167,5 @@ def _session(row: tuple[str, str, int, str, float, float, float]) -> Session:
 
 
 def _token(row: tuple[str, str, int, str, float, float | None, float | None, float | None]) -> Token:
-    id, name, role, *rest = row
-    return Token(id, name, Role(role), *rest)
+    id, name, role, author, created, expires, revoked, seen = row
+    return Token(id, name, Role(role), author, created, expires, revoked, seen)
