@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from gateway.settings import RoomPolicySettings, Settings, load_settings
 from gateway.sources import options_of
 
 OPERATIONS = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
-ROW = re.compile(r"^\| `(bandstand_\w+)` \| (\w+) \| (?:`(\w+)` )?\| \S", re.MULTILINE)
+ROW = re.compile(r"^\| `(bandstand_\w+)` \| (\w+) \| (?:`(\w+(?:`, `\w+)*)` )?\| \S", re.MULTILINE)
 NAMED = re.compile(r"`(?:\w+\()*(bandstand_[a-z_]+)")
 SETTING = re.compile(r"`((?:[a-z]+\.)?[a-z_]+)`")
 SERIES = ("_bucket", "_count", "_sum")
@@ -42,6 +43,10 @@ class Recorder(Metrics):
     def counters(self, name: str, help: str, label: str, read: object) -> None:
         self.labels[f"bandstand_{name}_total"] = label
         super().counters(name, help, label, read)  # type: ignore[arg-type]
+
+    def counter_table(self, name: str, help: str, labels: Sequence[str], read: object) -> None:
+        self.labels[f"bandstand_{name}_total"] = "`, `".join(labels)
+        super().counter_table(name, help, labels, read)  # type: ignore[arg-type]
 
     def gauges(self, name: str, help: str, label: str, read: object) -> None:
         self.labels[f"bandstand_{name}"] = label
