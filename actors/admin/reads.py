@@ -138,8 +138,7 @@ async def member_find(hands: Hands, args: a.MemberFind, _order: Order) -> Found:
     for visit in () if isinstance(visits, Denied) else visits:
         if wanted in visit.nickname.casefold() or visit.member == args.text:
             found[visit.member] = _card(hands, visit.member, visit.nickname, visit.seats)
-    find = getattr(hands.world.log, "find_members", None)
-    for known in () if find is None else await find(args.text, args.limit):
+    for known in await hands.world.log.find_members(args.text, args.limit):
         card = _card(hands, known.member, known.nickname, ()) | {"online": False}
         found.setdefault(known.member, card | {"first_seen": known.first_seen, "last_seen": known.last_seen})
     return page(sorted(found.values(), key=lambda card: str(card["nickname"])), args.limit, lambda card: None)

@@ -366,7 +366,8 @@ class Desk:
             return row
         return RosterRow(member, now.nickname, row.first_seen if row else now.ts, now.ts)
 
-    # callbacks
+    async def find_members(self, text: str, limit: int) -> tuple[RosterRow, ...]:
+        return await self.look(lambda db: pages.find_members(db, text, limit))
 
     async def _running(self) -> Line:
         """Waits for the first start only."""

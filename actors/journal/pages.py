@@ -322,6 +322,16 @@ def _verify(db: sqlite3.Connection, of: Room, first: int, rules: Sequence[Row], 
         raise Unverified(of, bad)
 
 
+def find_members(db: sqlite3.Connection, text: str, limit: int) -> tuple[RosterRow, ...]:
+    pattern = "".join(f"\\{each}" if each in "\\%_" else each for each in text)
+    found = db.execute(
+        "SELECT member, nickname, first_seen, last_seen FROM roster WHERE member = ?1 OR nickname LIKE ?2 ESCAPE '\\' "
+        "ORDER BY last_seen DESC LIMIT ?3",
+        (text, f"%{pattern}%", limit),
+    )
+    return tuple(RosterRow(MemberId(row[0]), Nickname(row[1]), row[2], row[3]) for row in found)
+
+
 def roster(db: sqlite3.Connection, member: MemberId) -> RosterRow | None:
     found = db.execute("SELECT nickname, first_seen, last_seen FROM roster WHERE member = ?", (member,)).fetchone()
     return None if found is None else RosterRow(member, Nickname(found[0]), found[1], found[2])

@@ -401,3 +401,24 @@ async def test_an_order_that_makes_the_admin_stumble_is_answered_and_the_next_on
         assert (await office.do("room.slow", MAIN | {"seconds": 3})).act
         await office.do("act.undo", {"act": frozen.act})
         assert (await office.room())["frozen"] is False, "what could be undone before the crash still can"
+
+
+async def test_members_are_found_whether_they_are_here_or_not(autojump_clock: MockClock) -> None:
+    import trio
+
+    from actors.names import Nickname, member_of
+
+    async with open_office() as office:
+        guest = await office.come(1, "main-stage")
+        for number, name in ((7, "Guest of honour"), (8, "100%_real"), (9, "Robin")):
+            office.house.log.seen(member_of(number.to_bytes(16, "big")), Nickname(name))
+        await trio.sleep(2)
+
+        async def found(text: str) -> list[tuple[str, bool]]:
+            items = (await office.do("member.find", {"text": text})).detail["items"]
+            return [(item["nickname"], item["online"]) for item in items]
+
+        assert await found("guest") == [("Guest 1", True), ("Guest of honour", False)]
+        assert await found("%_") == [("100%_real", False)]
+        assert await found(guest.member) == [("Guest 1", True)]
+        assert await found("nobody") == []

@@ -341,6 +341,9 @@ class MemoryLog:
     async def roster(self, member: MemberId) -> RosterRow | None:
         return None
 
+    async def find_members(self, text: str, limit: int) -> tuple[RosterRow, ...]:
+        return ()
+
     async def _answering(self, call: str, room: RoomName = NOWHERE) -> None:
         self.calls[call] += 1
         self.on_call(f"log.{call}", room)
@@ -588,7 +591,7 @@ class FakeOutlet:
         return True
 
     def _left(self, run: Run) -> None:
-        if run.page:
+        if run.page and len(run.batch.blob) >= 512:
             self.bytes_per_s = len(run.batch.blob) / max(trio.current_time() - self._page_began, 0.001)
 
     def _begin(self) -> None:
