@@ -78,6 +78,7 @@ async def test_nobody_waits_for_a_slow_reader(autojump_clock: MockClock) -> None
 async def test_a_line_that_is_stalled_costs_nothing_until_it_moves(autojump_clock: MockClock) -> None:
     async with open_hall() as hall:
         ana, bo = await hall.crowd(2)
+        await hall.all_level([ana, bo])  # else its first page measures the stall, and it is taken ahead
         slow_down(bo, 0)
         for _ in range(15):
             await talk(ana, 1)
