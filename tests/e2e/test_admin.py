@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -264,3 +265,22 @@ async def test_operators_are_told_to_come_back_when_the_server_drains(tmp_path: 
 
             assert await trio.to_thread.run_sync(drain) == 4200
             assert await server.ended() == 0
+
+
+async def test_who_says_nothing_is_put_out_and_who_is_still_is_asked(tmp_path: Path) -> None:
+    waits = {"limits__authenticate_s": 1, "limits__request_head_s": 1, "heartbeat__every_s": 1, "heartbeat__dead_s": 2}
+    with trio.fail_after(60):
+        async with serving(tmp_path, **waits) as server:
+
+            def be_silent() -> tuple[int | None, str]:
+                with operating(server.port) as stranger:
+                    code = last_words(stranger)
+                with operating(server.port) as ana:
+                    ana.sign_in(setup=code_of(server))
+                    kind = ana.hear()["type"]
+                    for _ in range(4):
+                        assert ana.ask("heartbeat", t=1.0)["type"] == "ok"
+                        time.sleep(0.7)
+                    return code, kind
+
+            assert await trio.to_thread.run_sync(be_silent) == (4104, "heartbeat")
