@@ -18,6 +18,8 @@ from gateway.wire.transport import Transport
 OVERLOADED = 4100
 PAGE_SECONDS_LEAST = 0.02
 """A page that left sooner left in the kernel's time, not the peer's: it measures nothing."""
+PAGE_BYTES_LEAST = 512
+"""A page smaller than this measures how long the line stood still, not how fast it moves."""
 
 Bye = Callable[[int, int | None], bytes]
 """(code, retry_after_ms) -> the payload of a `bye` frame."""
@@ -366,10 +368,10 @@ class SocketOutlet:
         """Only what had to wait is counted, and only when it had to: the rest went into the kernel's buffer, which says
         nothing of the line, but that it may be faster than it was."""
         waited_s = self._now() - self._page_started
-        if waited_s >= PAGE_SECONDS_LEAST:
+        if waited_s < PAGE_SECONDS_LEAST:
+            self._rate = None if self._rate is None else self._rate * 2
+        elif self._page_waits >= PAGE_BYTES_LEAST:
             self._rate = self._page_waits / waited_s
-        elif self._rate is not None:
-            self._rate *= 2
 
     def _emptied(self) -> None:
         self._lanes = None

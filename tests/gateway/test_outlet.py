@@ -178,14 +178,22 @@ async def test_what_of_a_page_did_not_have_to_wait_is_not_measured(
 ) -> None:
     bench = Bench(nursery)
     page = batch(PIT, 1, 20, size=200)
-    bench.pipe.allow(len(page.blob) - 100)
+    bench.pipe.allow(len(page.blob) - 1_000)
     bench.outlet.page(page)
     await trio.sleep(4)
-    await bench.take(100)
-    assert bench.outlet.bytes_per_s == pytest.approx(25)
+    await bench.take(1_000)
+    assert bench.outlet.bytes_per_s == pytest.approx(250)
     bench.pipe.allow(len(page.blob))
     bench.outlet.page(page)
-    assert bench.outlet.bytes_per_s == pytest.approx(50), "it may be faster by now"
+    assert bench.outlet.bytes_per_s == pytest.approx(500), "it may be faster by now"
+
+
+async def test_a_few_bytes_that_stood_still_measure_nothing(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    bench = Bench(nursery)
+    bench.outlet.page(batch(PIT, 1, 1))
+    await trio.sleep(4)
+    await bench.take(10_000)
+    assert bench.outlet.bytes_per_s is None
 
 
 async def test_when_only_the_caught_up_of_a_page_was_dropped_the_seq_after_it_is_reported(
