@@ -102,7 +102,7 @@ _rules = """SELECT epoch, seq, ts, kind, author, cid, target, body, seal, chain 
 
 
 _orders = """SELECT epoch, seq, ts, kind, author, cid, target, body, seal, chain FROM entries
-    WHERE epoch = ? AND kind >= 20 AND kind < ? AND seq >= ? ORDER BY seq"""
+    WHERE epoch = ? AND kind >= 20 AND kind < ? ORDER BY seq"""
 
 
 def rows_between(db: sqlite3.Connection, epoch: int, first: int, last: int, limit: int = -1) -> list[Row]:
@@ -114,7 +114,8 @@ def rule_rows(db: sqlite3.Connection, epoch: int) -> list[Row]:
 
 
 def order_rows(db: sqlite3.Connection, of: Room) -> list[Row]:
-    return [row_of(*row) for row in db.execute(_orders, (of.epoch_id, ORDERS.stop, of.oldest))]
+    """Those before `oldest` too: a later edit of what they hide may still be served."""
+    return [row_of(*row) for row in db.execute(_orders, (of.epoch_id, ORDERS.stop))]
 
 
 def page(

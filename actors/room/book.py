@@ -148,7 +148,7 @@ class Book:
     def trimmed(self, oldest: int) -> None:
         """Retention has removed everything before `oldest`: memory does not outlive it."""
         self.oldest = max(self.oldest, oldest)
-        self._forget_orders()
+        self._unpin_what_is_gone()
         while self.tail and self.tail[0].seq < self.oldest:
             self._drop_first()
 
@@ -259,13 +259,11 @@ class Book:
             self._spoke.clear()
         elif isinstance(entry.body, Pinned):
             self.pinned = entry.body.target
-            self._forget_orders()
+            self._unpin_what_is_gone()
         elif isinstance(entry.body, Veiling):
             self.veil.obey(entry.body)
-            self._forget_orders()
 
-    def _forget_orders(self) -> None:
-        self.veil.forget(self.oldest)
+    def _unpin_what_is_gone(self) -> None:
         if self.pinned is not None and self.pinned < self.oldest:
             self.pinned = None
 

@@ -37,12 +37,6 @@ class Veil:
             case Erased(upto):
                 self.erased = max(self.erased, upto)
 
-    def forget(self, oldest: int) -> None:
-        """What is about messages that nobody can read any more."""
-        self.hidden = {seq for seq in self.hidden if seq >= oldest}
-        self.cleared = {upto for upto in self.cleared if upto >= oldest}
-        self.erased = self.erased if self.erased >= oldest else 0
-
     def over(self, seq: int, body: Body) -> Tombstone | None:
         """Instead of what the log has; None: it is shown."""
         match body:

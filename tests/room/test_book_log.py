@@ -106,7 +106,7 @@ class ListLog:
     def opening(self, tail: int) -> Opening:
         record = RoomRecord(RoomName("main"), RoomCode("a-b-1"), "", self.epoch, self.head, self.oldest, 0.0)
         rules = tuple(e for e in self.written if isinstance(e.body, PolicyChanged))
-        orders = (e for e in self.written if e.seq >= self.oldest and isinstance(e.body, Veiling | Pinned))
+        orders = (e for e in self.written if isinstance(e.body, Veiling | Pinned))
         found = [e for e in self.written if e.seq >= self.oldest and e.seq > self.head - tail]
         return Opening(record, (*rules, *orders), tuple(map(self.reads, found)))
 
