@@ -39,8 +39,6 @@ from gateway.wire.contract import Wire
 
 ORDERS_WAITING = 256
 DRAIN_RETRY_MS = 1_000
-PRUNE_EVERY_S = 3_600.0
-PRUNE_PAUSE_S = 1.0
 
 
 @define(eq=False)
@@ -164,14 +162,6 @@ class Ops:
         await self.store.activity.append(events)
         return True
 
-    async def forget_old_events(self) -> None:
-        """A task: each hour, a part of what is too old at a time."""
-        while True:
-            with suppress(StoreFailed):
-                while await self.store.activity.prune(self.wall() - self.settings.admin.keep_activity):  # noqa: ASYNC110
-                    await trio.sleep(PRUNE_PAUSE_S)
-            await trio.sleep(PRUNE_EVERY_S)
-
     def reported(self, report: Reported) -> None:
         assert self._house is not None
         assert self.lobby is not None
@@ -209,6 +199,5 @@ async def opened(settings: Settings, house: House, gateway: Gateway) -> AsyncIte
         async with trio.open_nursery() as nursery:
             nursery.start_soon(partial(store.keep, old=lambda: wall() - settings.admin.keep_activity))
             nursery.start_soon(ops.sign_in.keep)
-            nursery.start_soon(ops.forget_old_events)
             yield ops
             nursery.cancel_scope.cancel()
