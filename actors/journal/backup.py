@@ -17,16 +17,22 @@ from actors.journal.marks import Marks, marks_path
 from actors.journal.verify import Report, verify
 
 SIDE_FILES = ("-wal", "-shm")
+NO_JOURNAL = b"""A backup of Bandstand without a journal: only what stands beside this file.
+"""
+"""What a backup is where there is no journal: so that here too the file that comes last says that all are whole."""
 
 
 class BackupRefused(Exception):
     """It was not done, nothing was changed; the text says why and what to do."""
 
 
+NOTHING = Report(0, 0, (), ())
+
+
 @frozen
 class Restored:
     """What `restore` did. `rooms`: how many begin a new epoch. `replaced`: where the former journal is kept; `aside`:
-    where what went along with it is."""
+    where what went along with it is. `journal`: the backup has one."""
 
     source: Path
     target: Path
@@ -34,8 +40,11 @@ class Restored:
     entries: int
     replaced: Path | None
     aside: tuple[Path, ...] = ()
+    journal: bool = True
 
     def __str__(self) -> str:
+        if not self.journal:
+            return f"{self.source} was made without a journal: {self.target} is left as it is."
         kept = f" The former journal is kept as {self.replaced}." if self.replaced else ""
         return (
             f"{self.entries} entries of {self.rooms} rooms from {self.source} are now {self.target}. Every room begins "
@@ -43,10 +52,11 @@ class Restored:
         )
 
 
-def backup(source: Path, target: Path, along: Sequence[Pair] = ()) -> Report:
+def backup(source: Path | None, target: Path, along: Sequence[Pair] = ()) -> Report:
     """A copy of the journal as of one instant, and whether it verifies; then of each file that goes along, in this
     order, each as of its own instant. BackupRefused, JournalUnusable; OSError or LogFailed when the disk fails. All
-    of it appears, the journal last, once all of it is whole; or nothing does."""
+    of it appears, the journal last, once all of it is whole; or nothing does. `source` None: there is no journal, and
+    `target` says so."""
     for each in (target, *(pair.target for pair in along)):
         if each.exists():
             raise BackupRefused(f"{each} is there already: give another name")
@@ -55,13 +65,19 @@ def backup(source: Path, target: Path, along: Sequence[Pair] = ()) -> Report:
     try:
         for half, _ in parts:
             _remove(half)
-        with _in_words(source, part):
-            _copy(source, part)
+        if source is None:
+            _write_note(part)
+        else:
+            with _in_words(source, part):
+                _copy(source, part)
         for pair in along:
             with _in_words(pair.source, _part(pair.target)):
                 pair.copy(_part(pair.target))
-        with _in_words(source, part):
-            report = verify(part)
+        if source is None:
+            report = NOTHING
+        else:
+            with _in_words(source, part):
+                report = verify(part)
         for half, _ in parts:
             _sync(half)
         _place(parts)
@@ -76,40 +92,52 @@ def restore(source: Path, target: Path, *, force: bool = False, along: Sequence[
     which is kept beside it. BackupRefused when something is there, when a server runs on it, or when the backup does
     not verify; LogFailed when the disk fails. A text goes with its database: the former one makes way without force,
     also where the backup has none."""
-    report = verify(source)
+    has_journal = not _is_note(source)
+    own = [target] if has_journal else []
+    report = verify(source) if has_journal else NOTHING
+    _make_sure(source, report, own, along, force=force)
+    present = [pair for pair in along if pair.source.exists()]
+    part = _part(target)
+    parts = [(_part(pair.target), pair.target) for pair in present] + [(part, each) for each in own]
+    rooms = 0
+    for place in (target, *(place for _, place in parts)):
+        place.parent.mkdir(parents=True, exist_ok=True)
+    unmarked = not marks_path(target).exists()
+    marks = _hold(target, along)
+    try:
+        for half, _ in parts:
+            _remove(half)
+        if has_journal:
+            with _in_words(source, part):
+                _copy(source, part)
+                rooms = _begin_epochs(part)
+        for pair in present:
+            with _in_words(pair.source, _part(pair.target)):
+                pair.copy_afresh(_part(pair.target))
+        for half, _ in parts:
+            _sync(half)
+        aside = _place(parts, make_way=[pair.target for pair in along] + own)
+    finally:
+        if unmarked and not has_journal:  # marks without their journal would speak of one that was lost
+            marks_path(target).unlink(missing_ok=True)
+        marks.close()
+        for half, _ in parts:
+            _remove(half)
+    replaced = aside.pop(target, None)
+    return Restored(source, target, rooms, report.entries, replaced, tuple(aside.values()), has_journal)
+
+
+def _make_sure(source: Path, report: Report, own: Sequence[Path], along: Sequence[Pair], *, force: bool) -> None:
+    """That the backup is good, and what is there may be replaced. Raises BackupRefused."""
     if report.problems:
         first = report.problems[0]
         raise BackupRefused(f"{source} does not verify ({first.room} {first.seq}: {first.text}): take another backup")
     for pair in along:
         if damage := pair.damage(pair.source):
             raise BackupRefused(f"{pair.source} does not verify ({damage}): take another backup")
-    for each in (target, *(pair.target for pair in along if pair.kind is not None)):
+    for each in (*own, *(pair.target for pair in along if pair.kind is not None)):
         if each.exists() and not force:
             raise BackupRefused(f"{each} is there already: force it to put the backup in its place")
-    present = [pair for pair in along if pair.source.exists()]
-    part = _part(target)
-    parts = [(_part(pair.target), pair.target) for pair in present] + [(part, target)]
-    for _, place in parts:
-        place.parent.mkdir(parents=True, exist_ok=True)
-    marks = _hold(target, along)
-    try:
-        for half, _ in parts:
-            _remove(half)
-        with _in_words(source, part):
-            _copy(source, part)
-            rooms = _begin_epochs(part)
-        for pair in present:
-            with _in_words(pair.source, _part(pair.target)):
-                pair.copy_afresh(_part(pair.target))
-        for half, _ in parts:
-            _sync(half)
-        aside = _place(parts, make_way=[pair.target for pair in along] + [target])
-    finally:
-        marks.close()
-        for half, _ in parts:
-            _remove(half)
-    replaced = aside.pop(target, None)
-    return Restored(source, target, rooms, report.entries, replaced, tuple(aside.values()))
 
 
 @contextmanager
@@ -126,6 +154,19 @@ def _copy(source: Path, target: Path) -> None:
     with closing(schema.connect_reader(source)) as old:
         schema.identify(old, source)
         copy_picture(old, target)
+
+
+def _write_note(path: Path) -> None:
+    with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        file.write(NO_JOURNAL)
+
+
+def _is_note(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(NO_JOURNAL)) == NO_JOURNAL
+    except OSError:
+        return False  # whoever reads it next says what is wrong with it
 
 
 def _begin_epochs(path: Path) -> int:

@@ -29,6 +29,7 @@ from actors.events import (
 from actors.journal import bulk
 from actors.journal.codec import (
     DELETED,
+    EDITED,
     ERASED,
     MESSAGE,
     Damaged,
@@ -53,11 +54,13 @@ SEAL_BYTES = 16
 DISK_LOW = Refused(Reason.UNAVAILABLE, "the server's disk is nearly full: messages cannot be stored now", 10_000)
 
 # CROSS JOIN, because SQLite would rather scan the whole table once than look up each key.
-_find_cids = """SELECT e.author, e.cid, p.room, p.name, e.seq, e.ts, e.kind, e.body
+_find_cids = """SELECT e.author, e.cid, p.room, p.id, p.name, e.seq, e.ts, e.kind, e.target, e.body
     FROM (VALUES {keys}) k CROSS JOIN entries e ON e.author = k.column1 AND e.cid = k.column2
     CROSS JOIN epochs p ON p.id = e.epoch"""
 _insert_entries = """INSERT OR ROLLBACK INTO entries
     (epoch, seq, ts, kind, author, cid, target, body, seal, chain) VALUES """
+_free_cid = """UPDATE OR IGNORE entries SET author = char(65 + epoch % 26) || substr(author, 2)
+    WHERE author = ? AND cid = ? AND epoch = ? AND seq = ?"""
 _insert_heads = "INSERT OR REPLACE INTO heads VALUES "
 
 
@@ -68,16 +71,31 @@ class Known:
     author: str
     cid: str
     room_id: int
+    epoch_id: int
     epoch: Epoch
     seq: int
     ts: float
     kind: int
+    target: int | None
     body: bytes
 
-    def answer(self, room_id: int | None, offered: Body) -> Outcome:
-        if self.room_id != room_id or plain(self.kind) != kind_of(offered) or not self._same_words(offered):
+    @property
+    def words_of(self) -> tuple[int, int] | None:
+        """The message that it is, or is an edit of."""
+        if self.kind not in (MESSAGE, EDITED):
+            return None
+        return self.epoch_id, self.seq if self.target is None else self.target
+
+    def answer(self, room_id: int | None, offered: Body, erased: bool) -> Outcome:
+        """`erased`: its words are, although they were still there when it was found."""
+        same = plain(self.kind) == kind_of(offered) and (erased or self._same_words(offered))
+        if self.room_id != room_id or not same:
             return Refused(Reason.CID_REUSED, "this cid already names something else of yours")
         return Stored(self.epoch, self.seq, self.ts, dup=True)
+
+    def is_out_of_sight(self, room: Room) -> bool:
+        """A message in an epoch of this room that did not verify and was set aside: nobody is shown it any more."""
+        return self.kind == MESSAGE and self.room_id == room.id and self.epoch_id != room.epoch_id
 
     def _same_words(self, offered: Body) -> bool:
         """Words that are erased cannot be compared: the cid alone decides."""
@@ -115,7 +133,7 @@ class Batch:
         self._targets: dict[tuple[int, int], Target] = {}
         self.outcomes: list[Outcome] = []
         self.rows: list[Row] = []
-        self.erased: list[tuple[int, int]] = []
+        self.erased: dict[tuple[int, int], None] = {}
         self.wiped: dict[int, int] = {}
         """Epochs in which everything up to a seq is to be erased."""
         self.marks: dict[int, Mark] = {}
@@ -144,13 +162,23 @@ class Batch:
         room = self._rooms.get(draft.room)
         known = self._known.get((draft.author, draft.cid))
         if known is not None:
-            return known.answer(None if room is None else room.id, draft.body)
+            answer = known.answer(None if room is None else room.id, draft.body, known.words_of in self.erased)
+            if room is None or isinstance(answer, Refused) or not known.is_out_of_sight(room):
+                return answer
         if room is None:
             return Refused(Reason.UNKNOWN_ROOM, "there is no such room")
         if draft.epoch != room.epoch:
             return EpochChanged(room.epoch)
         refused = draft.refusal or self._refusal(room, draft)
+        if refused is None and known is not None and not self._free_cid(known):
+            return answer
         return refused if refused is not None else self._stage(room, draft)
+
+    def _free_cid(self, known: Known) -> bool:
+        """The entry that was set aside stays, with its author under another name of the same length (schema.py says
+        why), another one for each epoch. False: that of the 26th epoch before is in the way."""
+        where = (known.author, known.cid, known.epoch_id, known.seq)
+        return self._db.execute(_free_cid, where).rowcount > 0
 
     def _refusal(self, room: Room, draft: Draft) -> Refused | None:
         match draft.body:
@@ -207,7 +235,9 @@ class Batch:
         row = self._row(room, seq, draft, body, words, mark.chain)
         self.rows.append(row)
         self.marks[room.epoch_id] = Mark(seq, row.chain)
-        self._known[row.author, row.cid] = Known(row.author, row.cid, room.id, room.epoch, seq, row.ts, row.kind, words)
+        self._known[row.author, row.cid] = Known(
+            row.author, row.cid, room.id, room.epoch_id, room.epoch, seq, row.ts, row.kind, row.target, words
+        )
         self._note_target(row)
         self.news.setdefault(room.name, []).append(Entry(room.epoch, seq, row.ts, draft.author, draft.cid, body))
         return Stored(room.epoch, seq, row.ts)
@@ -224,7 +254,7 @@ class Batch:
             self._targets[row.epoch, row.seq] = Target(row.author, True)
         elif row.kind == DELETED and row.target is not None:
             self._targets[row.epoch, row.target] = Target("", False)
-            self.erased.append((row.epoch, row.target))
+            self.erased[row.epoch, row.target] = None
         elif row.kind == ERASED and row.target is not None:
             self.wiped[row.epoch] = max(row.target, self.wiped.get(row.epoch, 0))
 

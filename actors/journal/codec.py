@@ -90,7 +90,12 @@ def row_of(epoch: int, seq: int, *rest: object) -> Row:
     values = (epoch, seq, *rest)
     if all(type(value) in types for value, types in zip(values, _columns, strict=True)):
         return Row(*values)  # type: ignore[arg-type]
-    return Row(epoch, int(seq), 0.0, MESSAGE + GONE, "", "", None, b"", b"", b"")
+    return lost_row(epoch, int(seq))
+
+
+def lost_row(epoch: int, seq: int) -> Row:
+    """In place of one that cannot be read."""
+    return Row(epoch, seq, 0.0, MESSAGE + GONE, "", "", None, b"", b"", b"")
 
 
 def is_gone(kind: int) -> bool:

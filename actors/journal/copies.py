@@ -8,6 +8,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from actors.journal.database import closed_on_failure
 from actors.journal.log import LogFailed
 
 STEP_PAGES = 256
@@ -89,11 +90,8 @@ def is_in_use(path: Path) -> bool:
 
 def _reader(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=2.0, isolation_level=None)
-    try:
+    with closed_on_failure(db):
         db.execute("PRAGMA query_only=ON")
-    except BaseException:
-        db.close()
-        raise
     return db
 
 

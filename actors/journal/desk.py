@@ -5,60 +5,36 @@ outlives the journal actor's instances: what rooms hold is good for ever."""
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from sqlite3 import Connection
 from typing import TypeVar
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from actors.clock import Clock
 from actors.events import Entry
 from actors.journal import pages
+from actors.journal.counters import MAX_BATCH, Counters
 from actors.journal.following import PENDING_LIMIT, RoomFollowing
 from actors.journal.keeper import Keeper
 from actors.journal.log import Alarm, Draft, LogFailed, Opening, Outcome, Page, RoomRecord, RosterRow
 from actors.journal.readers import Readers
-from actors.journal.store import Committed, Reaction, Seen, Store, Work
+from actors.journal.store import Store
+from actors.journal.work import Committed, Reaction, Seen, Work
 from actors.journal.writer import Writer, attempt
 from actors.kernel import Asks
-from actors.names import MemberId, Nickname, RoomCode, RoomName
+from actors.names import Epoch, MemberId, Nickname, RoomCode, RoomName
 from actors.refusals import Reason, Refused
-from actors.tally import Histogram
 
 T = TypeVar("T")
 
-MAX_BATCH = 512
-"""Drafts a commit: nearly as good per row as thousands, and its answers hold the loop for no more than some ms."""
-
-BATCH_ROWS = (0, 1, 2, 5, 10, 20, 50, 100, 200, MAX_BATCH)
 REPAIR_ENTRIES = 1_000
 _BUSY = Refused(Reason.BUSY, "the server has more to store than it can; try again", 1_000)
 _DOWN = Refused(Reason.UNAVAILABLE, "the server cannot store this now", 2_000)
 _CLOSING = Refused(Reason.DRAINING, "the server is stopping", 5_000)
-
-
-@define
-class Counters:
-    """For statistics. Only ever written on the loop."""
-
-    commits: int = 0
-    rows: int = 0
-    refused: int = 0
-    failed_commits: int = 0
-    biggest_batch: int = 0
-    in_flight: int = 0
-    """Drafts without an answer."""
-    callback_errors: int = 0
-    """Exceptions out of answers and wakes; the last one is kept beside."""
-    last_callback_error: str = ""
-    last_commit_s: float = 0.0
-    commit: Histogram = field(factory=Histogram)
-    batch_rows: Histogram = field(factory=lambda: Histogram(BATCH_ROWS))
-    commit_s: deque[float] = field(factory=lambda: deque(maxlen=256))
-    """Durations of the latest commits, in seconds."""
 
 
 @frozen
@@ -74,7 +50,8 @@ class Line:
 class Batch:
     drafts: Sequence[Draft]
     reactions: Sequence[tuple[Reaction, Asks[dict[str, int]]]]
-    seen: Mapping[MemberId, Seen]
+    seen: dict[MemberId, Seen]
+    """Without those that were erased meanwhile, unlike the writer's own."""
     commit_s: float = 0.0
 
 
@@ -90,6 +67,8 @@ class Desk:
     ) -> None:
         self.clock = clock
         self.counters = Counters()
+        self.spares: Callable[[], Collection[MemberId]] | None = None
+        """Whom the roster does not forget, however long ago they were here. None: nobody is forgotten."""
         self.faulted = trio.Event()
         self.fault: Exception | None = None
         """A fault of the desk's own: the journal ends with it, and begins anew."""
@@ -120,16 +99,16 @@ class Desk:
             following.lag()
         self._soon()
 
-    async def drain(self) -> None:
-        """Take nothing new, and wait until all that was taken is answered."""
-        self._down = _CLOSING
+    async def drain(self, stopping: bool) -> None:
+        """Take nothing new, and wait until all that was taken is answered. `stopping`: for good."""
+        self._down = _CLOSING if stopping else _DOWN
         while self._line is not None and (self._batch or self._has_work() or self._seen):
             self._idle = trio.Event()
             self._hand_over(roster=True)
             await self._idle.wait()
 
     def detach(self, stopped: bool) -> None:
-        """The journal is gone. Whatever waits is told so; `stopped`: for good."""
+        """The journal goes, and its writer is told nothing more. Whatever waits hears so; `stopped`: for good."""
         self._line = None
         self._down = _CLOSING if stopped else _DOWN
         self._attached.set()
@@ -149,6 +128,13 @@ class Desk:
         self._hand_over(roster=True)
         for following in self._all_followings():
             following.retry()
+
+    def trimmed(self, oldest: Mapping[RoomName, tuple[Epoch, int]]) -> None:
+        """How far retention has come; all of it each time, so that one telling that was lost is made up for."""
+        for following in self._all_followings():
+            where = oldest.get(following.room)
+            if where is not None and following.trim(*where):
+                self._call(following.wake)
 
     def raise_alarm(self, alarm: Alarm) -> None:
         self._call(self._alarm, alarm)
@@ -179,6 +165,8 @@ class Desk:
 
     async def react(self, room: RoomName, seq: int, member: MemberId, emoji: str, on: bool) -> dict[str, int]:
         await self._running()
+        if self._down is not None:
+            raise LogFailed(self._down.message)
         asks: Asks[dict[str, int]] = Asks()
         self._reactions.append((Reaction(room, seq, member, emoji, on), asks))
         self._soon()
@@ -204,7 +192,7 @@ class Desk:
         seen = dict(islice(self._seen.items(), MAX_BATCH))
         for member in seen:
             del self._seen[member]
-        batch = self._batch = Batch(drafts, reactions, seen)
+        batch = self._batch = Batch(drafts, reactions, dict(seen))
         work = Work(self.clock.now(), drafts, [reaction for reaction, _ in reactions], seen)
         self._line.writer.submit(
             partial(_commit, self._line.keeper, work, batch),
@@ -220,7 +208,8 @@ class Desk:
         if committed.ok:
             self._hand_over()
         elif self._down is None:
-            self._seen = {**batch.seen, **self._seen}
+            again = {member: one for member, one in committed.again.items() if member in batch.seen}
+            self._seen = {**again, **self._seen}
         self._count(batch, committed)
         woken = self._spread(committed.news)
         self._answering = None
@@ -247,7 +236,6 @@ class Desk:
         counters.failed_commits += not committed.ok
         counters.biggest_batch = max(counters.biggest_batch, len(batch.drafts))
         counters.last_commit_s = batch.commit_s
-        counters.commit_s.append(batch.commit_s)
         counters.commit.observe(batch.commit_s)
         counters.batch_rows.observe(len(batch.drafts))
 
@@ -270,10 +258,10 @@ class Desk:
         self._followings.setdefault(room, []).append(following)
         try:
             opening = await self._open(room, tail)
-        except BaseException:
+        except BaseException:  # a cancellation too: what nobody follows is not kept for anybody
             following.stop()
             raise
-        following.begin(opening.record.epoch, opening.record.head)
+        following.begin(opening.record.epoch, opening.record.head, opening.record.oldest)
         if following.has_news:
             trio.lowlevel.current_trio_token().run_sync_soon(self._call, wake)
         return opening, following
@@ -346,10 +334,6 @@ class Desk:
     async def forget(self, room: RoomName) -> bool:
         return await self.do(lambda store: store.forget(room))
 
-    async def renew(self, room: RoomName) -> RoomRecord:
-        now = self.clock.now()
-        return await self.do(lambda store: store.renew(room, now))
-
     async def update(self, record: RoomRecord) -> RoomRecord:
         return await self.do(lambda store: store.update(record))
 
@@ -358,6 +342,12 @@ class Desk:
 
     async def rooms(self) -> list[RoomRecord]:
         return [room.record for room in await self.look(pages.rooms)]
+
+    async def erase_member(self, member: MemberId) -> None:
+        self._seen.pop(member, None)
+        if self._batch is not None:  # which comes back before the erasure does, when it fails
+            self._batch.seen.pop(member, None)
+        await self.do(lambda store: store.erase_member(member))
 
     async def roster(self, member: MemberId) -> RosterRow | None:
         row = await self.look(lambda db: pages.roster(db, member))

@@ -73,7 +73,7 @@ class Disk:
         try:
             if self._ballast.exists():
                 return
-            with self._ballast.open("xb") as file:
+            with open(os.open(self._ballast, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
                 file.write(b"\xff" * self._ballast_bytes)  # written, not sparse: a hole gives nothing back
                 file.flush()
                 os.fsync(file.fileno())

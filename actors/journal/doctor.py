@@ -10,6 +10,7 @@ from attrs import frozen
 from actors.events import PolicyChanged
 from actors.journal import pages, schema
 from actors.journal.codec import Damaged, decode
+from actors.journal.database import is_damage
 from actors.journal.log import Draft, Durability, JournalUnusable, Outcome
 from actors.journal.marks import Mark
 from actors.journal.pages import Room
@@ -61,7 +62,7 @@ def examine(db: sqlite3.Connection, rooms: Iterable[Room], marks: Mapping[int, M
         try:
             finding = _finding(db, room, marks.get(room.epoch_id))
         except sqlite3.DatabaseError as error:
-            if not pages.is_damage(error):
+            if not is_damage(error):
                 raise
             finding = Finding(room.name, "corrupt", f"the last entry, {room.head}, cannot be read")
         if finding is not None:
@@ -90,7 +91,7 @@ def _fits(db: sqlite3.Connection, room: Room, mark: Mark) -> bool:
 
 def newest_policy(db: sqlite3.Connection, epoch_id: int) -> PolicyChanged | None:
     """The last rules that still read: damage must not lift a freeze."""
-    for row in reversed(pages.rule_rows(db, epoch_id)):
+    for row in pages.rule_rows_backwards(db, epoch_id):
         try:
             body = decode(row.kind, row.body)
         except Damaged:

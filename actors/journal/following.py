@@ -31,16 +31,22 @@ class RoomFollowing:
         """None until `begin`."""
         self.last = 0
         """Everything up to this seq is taken or pending."""
+        self.oldest = 1
+        """The first seq that is still served."""
         self.lagging = False
         """There is more in the log than pending; live entries wait for the repair."""
         self._source = source
         self._limit = limit
         self._pending: deque[Entry] = deque()
         self._repairing = False
+        self._trimmed: tuple[Epoch, int] | None = None
+        """Heard before `begin`."""
 
-    def begin(self, epoch: Epoch, head: int) -> None:
+    def begin(self, epoch: Epoch, head: int, oldest: int = 1) -> None:
         heard = [entry for entry in self._pending if entry.epoch == epoch and entry.seq > head]
-        self.epoch, self.last = epoch, head
+        self.epoch, self.last, self.oldest = epoch, head, oldest
+        if self._trimmed is not None:
+            self.trim(*self._trimmed)
         self._pending.clear()
         self._add(heard)
         if self.lagging:
@@ -54,6 +60,16 @@ class RoomFollowing:
         if self.lagging:
             return False
         return self._add([entry for entry in entries if entry.epoch == self.epoch and entry.seq > self.last])
+
+    def trim(self, epoch: Epoch, oldest: int) -> bool:
+        """What is before `oldest` is served no more. True: the room should be woken."""
+        if self.epoch is None:
+            self._trimmed = epoch, oldest
+            return False
+        if epoch != self.epoch or oldest <= self.oldest:
+            return False
+        self.oldest = oldest
+        return True
 
     @property
     def has_news(self) -> bool:
@@ -74,8 +90,7 @@ class RoomFollowing:
     def lag(self) -> None:
         """There may be commits that nobody told of."""
         self.lagging = True
-        if not self._pending:
-            self._repair()
+        self.retry()
 
     def repaired(self, epoch: Epoch, entries: Sequence[Entry], more: bool) -> None:
         """The log's answer to `repair`. Another epoch: this following has ended."""

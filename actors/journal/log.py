@@ -7,11 +7,14 @@ nothing in room/ may assume that this process is the only writer.
    another body, or in another room, it is Refused(cid_reused). Next comes EpochChanged; only then does `refusal`
    count: a draft that its room refuses is handed in all the same, so that a retry of something everyone has seen is
    never judged by a later freeze. The same body = the same text and anchor: not the nickname, and of a policy neither
-   `rev` nor `expires`, which a retry may compute anew.
+   `rev` nor `expires`, which a retry may compute anew. A message whose epoch did not verify and was set aside is no
+   longer held: a retry of it is judged as new, for an ok must not point to what nobody will be shown.
 2. What is answered Stored is committed at the configured durability, and so is whatever a follower is shown. When the
    disk fails a draft is Refused(unavailable): it may be on disk all the same, and the same cid handed in again tells.
 3. A Following shows every entry in order and without holes, whoever wrote it. Wake-ups may merge; `take` gives what
-   has come since the last one. The answers of a batch come before its wakes; one wake per room and batch.
+   has come since the last one. The answers of a batch come before its wakes; one wake per room and batch. It also says
+   how far retention has come, and wakes when that moves: what is before its `oldest` is served no more; whoever
+   keeps a copy of it drops that.
 4. Rules (PolicyChanged) are entries; retention never trims them, so that a room's rules outlive its words. The log
    sets the `rev` of a committed policy to its seq. So are orders (events.Moderation): what is Hidden or Cleared reads
    as a Tombstone, with its edits, until it is Restored or Uncleared; no page shows it. `Erased(upto)` does what Deleted
@@ -155,7 +158,14 @@ class Alarm:
 
 
 class Following(Protocol):
-    """One room's view of what is committed. `wake` (given to follow) is called on the loop when `take` has news."""
+    """One room's view of what is committed. `wake` (given to `open`) is called on the loop when `take` has news, or
+    `oldest` has moved."""
+
+    @property
+    def oldest(self) -> int:
+        """The first seq that can still be read, as RoomRecord.oldest: the opening's at first, later no less. It moves
+        once a minute at most."""
+        ...
 
     def take(self) -> Sequence[Entry]: ...
 
@@ -185,11 +195,6 @@ class RoomLog(Protocol):
         """Remove a room without entries. False: it has some."""
         ...
 
-    async def renew(self, room: RoomName) -> RoomRecord:
-        """The same entries under a new epoch, for a room whose client shows a position beyond the head. Drafts judged
-        before are answered EpochChanged. KeyError: no such room."""
-        ...
-
     async def rooms(self) -> list[RoomRecord]: ...
 
     async def update(self, record: RoomRecord) -> RoomRecord:
@@ -209,6 +214,11 @@ class RoomLog(Protocol):
 
     def seen(self, member: MemberId, nickname: Nickname) -> None:
         """Roster: note that the member is here now. Never waits; merged, written with the next batch."""
+        ...
+
+    async def erase_member(self, member: MemberId) -> None:
+        """Roster: the nickname is gone, nearly always from the disk too. That somebody of this id has been here is
+        known as long as it is of others."""
         ...
 
     async def roster(self, member: MemberId) -> RosterRow | None: ...

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from attrs import frozen
 
+from actors.journal import schema
+from actors.journal.log import JournalUnusable
+
 try:
     import fcntl
 except ImportError:  # not on Windows; there the file is not locked
@@ -36,7 +39,7 @@ class Marks:
         if fcntl is not None:
             try:
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BaseException:
+            except BaseException:  # mostly BlockingIOError: whatever it was, the file has no owner yet
                 os.close(self._fd)
                 raise
 
@@ -69,6 +72,23 @@ class Marks:
 
 def marks_path(database: Path) -> Path:
     return database.with_name(database.name + ".marks")
+
+
+def lock(database: Path) -> Marks:
+    """The marks of this database, which is ours from now on. JournalUnusable."""
+    marks = marks_path(database)
+    if marks.exists() and marks.stat().st_size > 0 and schema.is_new(database):
+        raise JournalUnusable(
+            f"{database} is missing or empty, but {marks.name} beside it says that there was a journal: "
+            f"restore a backup, or remove {marks.name} to begin with nothing"
+        )
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        return Marks(marks)
+    except BlockingIOError as error:
+        raise JournalUnusable(f"{database} is in use by another server: stop that one first") from error
+    except OSError as error:
+        raise JournalUnusable(f"{marks} cannot be written ({error.strerror}): check the disk and its rights") from error
 
 
 def _title(database: str) -> bytes:

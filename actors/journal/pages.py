@@ -2,7 +2,10 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
+from itertools import takewhile
+from operator import ne
 
 from attrs import define, evolve, frozen
 
@@ -22,13 +25,14 @@ from actors.journal.codec import (
     decode,
     entry_of,
     first_link,
+    lost_row,
     plain,
     row_of,
 )
+from actors.journal.database import is_damage, unless_damaged
 from actors.journal.log import Opening, Page, RoomRecord, RosterRow
+from actors.journal.sizes import fitting
 from actors.names import Cid, Epoch, MemberId, Nickname, RoomCode, RoomName
-
-ROW_OVERHEAD_BYTES = 100  # what an entry costs beside its body when it is framed
 
 
 @define
@@ -113,6 +117,12 @@ def rule_rows(db: sqlite3.Connection, epoch: int) -> list[Row]:
     return [row_of(*row) for row in db.execute(_rules, (epoch,))]
 
 
+def rule_rows_backwards(db: sqlite3.Connection, epoch: int) -> Iterator[Row]:
+    """Each by itself, since some may be damaged."""
+    query = "SELECT seq FROM entries WHERE epoch = ? AND kind = 5 ORDER BY seq DESC"
+    return (_alone(db, epoch, seq) for (seq,) in db.execute(query, (epoch,)).fetchall())
+
+
 def order_rows(db: sqlite3.Connection, of: Room) -> list[Row]:
     """Those before `oldest` too: a later edit of what they hide may still be served."""
     return [row_of(*row) for row in db.execute(_orders, (of.epoch_id, ORDERS.stop))]
@@ -138,35 +148,67 @@ def page(
         rows = _bounded(db, of.epoch_id, first, last, ascending, limit, max_bytes)
         if not rows:
             return Page(of.epoch, (), False, of.oldest, of.head)
-        more = rows[-1].seq < of.head if ascending else rows[0].seq > of.oldest
-        reactions = reactions_between(db, of.epoch_id, rows[0].seq, rows[-1].seq)
-        veil = _veil(db, of, rows) if veiled else Veil(_floors(db, of.epoch_id).erased)
+        reactions = unless_damaged(lambda: reactions_between(db, of.epoch_id, rows[0].seq, rows[-1].seq)) or {}
+        veil = _veil_over(db, of, rows) if veiled else _erased(db, of)
         entries = served(db, of, rows, veil)
         shown = {
             seq: counts for seq, counts in reactions.items() if isinstance(entries[seq - rows[0].seq].body, Message)
         }
-        return Page(of.epoch, entries, more, of.oldest, of.head, shown)
+        entries = tuple(fitting(entries, max_bytes, newest=not ascending, reactions=shown))
+        more = entries[-1].seq < of.head if ascending else entries[0].seq > of.oldest
+        first, last = entries[0].seq, entries[-1].seq
+        listed = {seq: counts for seq, counts in shown.items() if first <= seq <= last}
+        return Page(of.epoch, entries, more, of.oldest, of.head, listed)
 
 
 def _bounded(
     db: sqlite3.Connection, epoch: int, first: int, last: int, ascending: bool, limit: int, max_bytes: int
 ) -> list[Row]:
-    cursor = db.execute(_range if ascending else _range_backwards, (epoch, first, last, max(1, limit)))
+    """No more than can fit: what does is seen when they are put together (sizes.py)."""
+    limit = max(1, limit)
+    if ascending:
+        seqs = range(first, min(last, first + limit - 1) + 1)
+    else:
+        seqs = range(last, max(first, last - limit + 1) - 1, -1)
     rows: list[Row] = []
-    for values in cursor:
-        row = row_of(*values)
-        max_bytes -= len(row.body) + ROW_OVERHEAD_BYTES
+    for row in _each(db, epoch, seqs):
+        max_bytes -= len(row.body)
         if rows and max_bytes < 0:
             break
         rows.append(row)
-    cursor.close()
     return rows if ascending else rows[::-1]
+
+
+def _each(db: sqlite3.Connection, epoch: int, seqs: range) -> Iterator[Row]:
+    """A row for each of them, in this order, all of which were written and not dropped: a page of history is not lost
+    for one that cannot be read, or that is not found."""
+    if not seqs:
+        return
+    left = iter(seqs)
+    try:
+        sql = _range if seqs.step > 0 else _range_backwards
+        with closing(db.execute(sql, (epoch, min(seqs), max(seqs), len(seqs)))) as cursor:
+            for values in cursor:
+                row = row_of(*values)
+                yield from (lost_row(epoch, seq) for seq in takewhile(partial(ne, row.seq), left))
+                yield row
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
+    yield from (_alone(db, epoch, seq) for seq in left)
+
+
+def _alone(db: sqlite3.Connection, epoch: int, seq: int) -> Row:
+    rows = unless_damaged(lambda: rows_between(db, epoch, seq, seq))
+    return rows[0] if rows else lost_row(epoch, seq)
 
 
 @frozen
 class Veil:
-    """What of an epoch reads as tombstones. `floor`: everything up to it; `erased`: for good up to there."""
+    """What of an epoch reads as tombstones. `oldest`: edits of what was before it, which is gone, and so may be the
+    order that had hidden it; `floor`: everything up to it; `erased`: for good up to there."""
 
+    oldest: int
     erased: int = 0
     floor: int = 0
     hidden: frozenset[int] = frozenset()
@@ -177,28 +219,33 @@ class Veil:
             return None
         about = row.target if row.kind == EDITED else None
         seq = row.seq if about is None else about
-        if seq <= self.erased:
+        if seq <= self.erased or seq < self.oldest:
             return Tombstone(about)
         return Tombstone(about, hidden=True) if seq <= self.floor or seq in self.hidden else None
 
 
-def _floors(db: sqlite3.Connection, epoch: int) -> Veil:
+def _floors(db: sqlite3.Connection, of: Room) -> Veil:
     """Without what is hidden one by one. A few rows out of an index."""
     query = "SELECT kind, target FROM entries WHERE epoch = ? AND kind IN (?, ?, ?) AND kind >= 20 ORDER BY seq"
     cleared: set[int] = set()
     erased = 0
-    for kind, upto in db.execute(query, (epoch, CLEARED, UNCLEARED, ERASED)):
+    for kind, upto in db.execute(query, (of.epoch_id, CLEARED, UNCLEARED, ERASED)):
         if kind == ERASED:
             erased = max(erased, upto)
         elif kind == CLEARED:
             cleared.add(upto)
         else:
             cleared.discard(upto)
-    return Veil(erased, max(erased, *cleared, 0))
+    return Veil(of.oldest, erased, max(erased, *cleared, 0))
+
+
+def _erased(db: sqlite3.Connection, of: Room) -> Veil:
+    """What is gone for good: what is hidden is shown to the room itself, which veils it."""
+    return Veil(of.oldest, _floors(db, of).erased)
 
 
 def _veil(db: sqlite3.Connection, of: Room, rows: Sequence[Row]) -> Veil:
-    floors = _floors(db, of.epoch_id)
+    floors = _floors(db, of)
     any_hidden = db.execute("SELECT 1 FROM entries WHERE epoch = ? AND kind = ? AND kind >= 20", (of.epoch_id, HIDDEN))
     if any_hidden.fetchone() is None:
         return floors
@@ -209,11 +256,16 @@ def _veil(db: sqlite3.Connection, of: Room, rows: Sequence[Row]) -> Veil:
     return evolve(floors, hidden=frozenset(target for target, kind, _ in found if kind == HIDDEN))
 
 
+def _veil_over(db: sqlite3.Connection, of: Room, rows: Sequence[Row]) -> Veil:
+    """Where the orders cannot be read, everything is hidden: nobody is shown what should not be."""
+    return unless_damaged(lambda: _veil(db, of, rows)) or Veil(of.oldest, floor=of.head)
+
+
 def served(db: sqlite3.Connection, of: Room, rows: Sequence[Row], veil: Veil) -> tuple[Entry, ...]:
     """The rows, consecutive and ascending, as entries: a message with its newest text."""
     if not rows:
         return ()
-    newest = _newest_edits(db, of.epoch_id, rows[0].seq, rows[-1].seq)
+    newest = _newest_edits(db, of.epoch_id, range(rows[0].seq, rows[-1].seq + 1))
     return tuple(_served(of.epoch, row, newest.get(row.seq), veil) for row in rows)
 
 
@@ -235,12 +287,21 @@ def _served(epoch: Epoch, row: Row, edit: tuple[int, bytes] | None, veil: Veil) 
         return entry_of(epoch, evolve(row, kind=(kind if kind < GONE else MESSAGE) + GONE))
 
 
-def _newest_edits(db: sqlite3.Connection, epoch: int, first: int, last: int) -> dict[int, tuple[int, bytes]]:
+def _newest_edits(db: sqlite3.Connection, epoch: int, targets: range) -> dict[int, tuple[int, bytes]]:
     """target -> (seq, body) of the newest edit. `body` is of the row that has the max (sqlite.org/lang_select.html,
-    bare columns in an aggregate)."""
+    bare columns in an aggregate); where that cannot be read it is empty, which is no edit: the older words may be just
+    what its author took back."""
     query = """SELECT target, max(seq), body FROM entries
         WHERE epoch = ? AND target >= ? AND target <= ? AND kind = ? GROUP BY target"""
-    return {target: (seq, body) for target, seq, body in db.execute(query, (epoch, first, last, EDITED))}
+
+    def newest(first: int, last: int) -> dict[int, tuple[int, bytes]]:
+        return {target: (seq, body) for target, seq, body in db.execute(query, (epoch, first, last, EDITED))}
+
+    found = unless_damaged(lambda: newest(targets[0], targets[-1]))
+    if found is not None:
+        return found
+    alone = {seq: unless_damaged(partial(newest, seq, seq)) for seq in targets}
+    return {seq: (0, b"") if edit is None else edit[seq] for seq, edit in alone.items() if edit is None or edit}
 
 
 def reactions_between(db: sqlite3.Connection, epoch: int, first: int, last: int) -> dict[int, dict[str, int]]:
@@ -296,11 +357,6 @@ def opening(db: sqlite3.Connection, name: RoomName, tail: int) -> Opening:
             raise
 
 
-def is_damage(error: sqlite3.DatabaseError) -> bool:
-    """A page that is no page any more, not a disk that cannot be read now."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT
-
-
 def _opening(db: sqlite3.Connection, of: Room, first: int) -> Opening:
     rules = sorted((*rule_rows(db, of.epoch_id), *order_rows(db, of)), key=lambda row: row.seq)
     rows = rows_between(db, of.epoch_id, first, of.head)
@@ -308,7 +364,7 @@ def _opening(db: sqlite3.Connection, of: Room, first: int) -> Opening:
     return Opening(
         of.record,
         tuple(entry_of(of.epoch, row) for row in rules),
-        served(db, of, rows, Veil(_floors(db, of.epoch_id).erased)),
+        served(db, of, rows, _erased(db, of)),
         reactions_between(db, of.epoch_id, first, of.head),
     )
 

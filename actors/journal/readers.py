@@ -32,6 +32,7 @@ class Readers:
         self._path = path
         self._free: SimpleQueue[_Slot] = SimpleQueue()
         self._limiter = trio.CapacityLimiter(READERS)
+        self._over = False
         for _ in range(READERS):
             self._free.put(_Slot())
 
@@ -42,6 +43,8 @@ class Readers:
     def _run(self, read: Callable[[sqlite3.Connection], T]) -> T:
         slot = self._free.get()
         try:
+            if self._over:
+                raise LogFailed("the log is being closed")
             if slot.db is None:
                 slot.db = schema.connect_reader(self._path)
             return read(slot.db)
@@ -65,3 +68,8 @@ class Readers:
         finally:
             for slot in held:
                 self._free.put(slot)
+
+    def end(self) -> None:
+        """Close for good."""
+        self._over = True
+        self.close()

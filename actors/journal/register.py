@@ -3,6 +3,7 @@ when that fails, the register is loaded anew."""
 
 import sqlite3
 
+from actors.events import PolicyChanged
 from actors.journal import doctor, pages
 from actors.journal.batch import Batch
 from actors.journal.codec import first_link
@@ -69,9 +70,8 @@ class Register:
         db.execute("UPDATE epochs SET name = ? WHERE id = ?", (room.epoch, room.epoch_id))
         return room
 
-    def set_aside(self, db: sqlite3.Connection, room: Room, wall: float) -> Room:
+    def set_aside(self, db: sqlite3.Connection, room: Room, wall: float, policy: PolicyChanged | None) -> Room:
         """A new epoch with nothing in it but the rules in force. The old entries stay in their table, not served."""
-        policy = doctor.newest_policy(db, room.epoch_id)
         self._begin_epoch(db, room.id, wall)
         fresh = self._reload(db, room.name)
         if policy is None:

@@ -8,6 +8,7 @@ erasing overwrites in place, and the newest text of a message is found through t
 import sqlite3
 from pathlib import Path
 
+from actors.journal.database import MAGIC, closed_on_failure, is_empty, number, transaction
 from actors.journal.log import Durability, JournalUnusable
 
 APPLICATION_ID = 0x424E4453
@@ -85,8 +86,8 @@ def connect(path: Path | None, durability: Durability) -> sqlite3.Connection:
     synchronous: FULL syncs the WAL at every commit. NORMAL syncs only at checkpoints, which costs nothing per commit
     and keeps the database whole over a power cut (OFF does not, and is not faster here)."""
     db = _plain(":memory:" if path is None else str(path))
-    try:
-        if not _is_empty(db):
+    with closed_on_failure(db):
+        if not is_empty(db):
             identify(db, path)
         if path is not None:
             db.execute("PRAGMA journal_mode=WAL").fetchone()
@@ -97,20 +98,14 @@ def connect(path: Path | None, durability: Durability) -> sqlite3.Connection:
         db.execute("PRAGMA temp_store=MEMORY")  # no deleted word in a temporary file either
         db.execute("PRAGMA cache_size=-16000")
         migrate(db)
-    except BaseException:
-        db.close()
-        raise
     return db
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
     db = _plain(str(path))
-    try:
+    with closed_on_failure(db):
         db.execute("PRAGMA query_only=ON")
         db.execute("PRAGMA cache_size=-8000")
-    except BaseException:
-        db.close()
-        raise
     return db
 
 
@@ -134,7 +129,7 @@ def is_new(path: Path) -> bool:
         return True
     except OSError as error:
         raise JournalUnusable(f"{path} cannot be read ({error.strerror}): check its owner and rights") from error
-    if start and start != b"SQLite format 3\0":
+    if start and start != MAGIC:
         raise JournalUnusable(f"{path} is not a database: move it away, or give another path for the journal")
     return not start
 
@@ -142,9 +137,9 @@ def is_new(path: Path) -> bool:
 def identify(db: sqlite3.Connection, path: Path | None) -> None:
     """JournalUnusable unless this is our database in a version we can read or bring up to date."""
     where = "the database in memory" if path is None else str(path)
-    if _number(db, "application_id") != APPLICATION_ID:
+    if number(db, "application_id") != APPLICATION_ID:
         raise JournalUnusable(f"{where} is a database of another program: give another path for the journal")
-    version = _number(db, "user_version")
+    version = number(db, "user_version")
     if version > len(MIGRATIONS):
         raise JournalUnusable(
             f"{where} was written by a newer release (format {version}, this one reads up to {len(MIGRATIONS)}): "
@@ -154,27 +149,12 @@ def identify(db: sqlite3.Connection, path: Path | None) -> None:
 
 def migrate(db: sqlite3.Connection) -> None:
     """Bring an identified or new database up to date, each step in a transaction of its own."""
-    for version in range(_number(db, "user_version"), len(MIGRATIONS)):
-        db.execute("BEGIN IMMEDIATE")
-        try:
+    for version in range(number(db, "user_version"), len(MIGRATIONS)):
+        with transaction(db):
             for statement in MIGRATIONS[version]:
                 db.execute(statement)
             db.execute(f"PRAGMA application_id={APPLICATION_ID}")
             db.execute(f"PRAGMA user_version={version + 1}")
-            db.execute("COMMIT")
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-
-
-def _is_empty(db: sqlite3.Connection) -> bool:
-    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    return bool(tables == 0) and _number(db, "application_id") == 0
-
-
-def _number(db: sqlite3.Connection, pragma: str) -> int:
-    (value,) = db.execute(f"PRAGMA {pragma}").fetchone()
-    return int(value)
 
 
 def checkpoint_passively(path: Path, durability: Durability) -> None:

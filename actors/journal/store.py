@@ -3,26 +3,44 @@ reads nothing but what its drafts name."""
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from attrs import field, frozen
+from attrs import frozen
 
 from actors.clock import Now
-from actors.events import Entry
-from actors.journal import doctor, pages, schema
+from actors.events import PolicyChanged
+from actors.journal import doctor, schema
 from actors.journal.batch import Batch
+from actors.journal.database import unless_damaged
 from actors.journal.disk import BALLAST_BYTES, Disk, free_bytes
 from actors.journal.epochs import boot_id
-from actors.journal.log import Alarm, Draft, Durability, JournalUnusable, LogFailed, Outcome, RoomRecord
-from actors.journal.marks import Mark, Marks, marks_path
+from actors.journal.log import Alarm, Durability, RoomRecord
+from actors.journal.marks import Mark, Marks, lock
 from actors.journal.pages import Room
+from actors.journal.reactions import react
 from actors.journal.register import Register
-from actors.journal.retention import CID_KEEP_S, drop, fade, wipe
-from actors.names import MemberId, Nickname, RoomCode, RoomName
+from actors.journal.retention import (
+    CID_KEEP_S,
+    STEP_ROWS,
+    Old,
+    drop,
+    due_wiping,
+    erase_words,
+    fade,
+    forget_members,
+    newest,
+    older,
+    oldest_behind,
+    wiped,
+)
+from actors.journal.work import CommitInDoubt, Committed, Seen, Work
+from actors.names import Epoch, MemberId, RoomCode, RoomName
 
-MAX_EMOJI = 20
+T = TypeVar("T")
 
 
 @frozen
@@ -38,48 +56,6 @@ class Setup:
     boot: Callable[[], str] = boot_id
     keep_cids_s: float = CID_KEEP_S
     ballast_bytes: int = BALLAST_BYTES
-
-
-@frozen
-class Reaction:
-    room: RoomName
-    seq: int
-    member: MemberId
-    emoji: str
-    on: bool
-
-
-@frozen
-class Seen:
-    nickname: Nickname
-    ts: float
-
-
-@frozen
-class Work:
-    """What goes into one commit."""
-
-    now: Now
-    drafts: Sequence[Draft] = ()
-    reactions: Sequence[Reaction] = ()
-    seen: Mapping[MemberId, Seen] = field(factory=dict)
-
-
-@frozen
-class Committed:
-    """`reactions`: the counts, or why there are none. `resync`: the log may have moved further than the news say. `ok`:
-    False when something of the work could not be written, so that all of it may be tried again."""
-
-    outcomes: Sequence[Outcome]
-    reactions: Sequence[dict[str, int] | KeyError | LogFailed]
-    news: Mapping[RoomName, Sequence[Entry]]
-    rows: int
-    resync: bool = False
-    ok: bool = True
-
-
-class CommitInDoubt(Exception):
-    """COMMIT itself failed: what it was to write may or may not be there. The cause says why."""
 
 
 class Store:
@@ -123,11 +99,11 @@ class Store:
             self._db = schema.connect(None, self.setup.durability)
         else:
             if self._marks is None:
-                self._marks = _lock(path)
+                self._marks = lock(path)
             self._db = doctor.open_database(path, self.setup.durability)
         try:
             self._begin(now)
-        except BaseException:
+        except BaseException:  # whatever it was: what did not begin is not open
             self.drop_connection()
             raise
 
@@ -138,8 +114,16 @@ class Store:
         self._faded = int(schema.get_meta(db, "faded") or 0)
         self._dropped = int(schema.get_meta(db, "dropped") or 0)
         boot, database = self.setup.boot(), schema.get_meta(db, "database") or os.urandom(16).hex()
+        marks = self._known_marks(database)
+        is_unclean = not self._begun and doctor.stopped_uncleanly(db, boot)
+        # Before the transaction: one that has met a damaged page writes no more.
+        findings = [] if is_unclean else list(doctor.examine(db, self.rooms.values(), marks))
+        rules = {found.room: doctor.newest_policy(db, self.rooms[found.room].epoch_id) for found in findings}
         with self._transaction():
-            self._settle_epochs(now, boot, self._known_marks(database))
+            if is_unclean:
+                self._settle_unclean(now)
+            for finding in findings:
+                self._settle(now, finding, rules[finding.room])
             schema.set_meta(db, database=database, boot=boot, durability=self.setup.durability, clean="no")
         self._begun = True
         self.has_erased = True  # an earlier life may have ended between an erasure and its checkpoint
@@ -152,17 +136,18 @@ class Store:
             self._marks.begin(database)
         return self._marks.read()
 
-    def _settle_epochs(self, now: Now, boot: str, marks: Mapping[int, Mark]) -> None:
-        db, register = self.db, self._register
-        if not self._begun and doctor.stopped_uncleanly(db, boot):
-            self._alarm(Alarm("unclean", "the machine restarted without a clean stop: every room begins a new epoch"))
-            for room in self.rooms.values():
-                register.rename_epoch(db, room, now.wall)
-            return
-        for finding in list(doctor.examine(db, self.rooms.values(), marks)):
-            self._alarm(Alarm(finding.kind, finding.text, finding.room))
-            change = register.rename_epoch if finding.kind == "truncated" else register.set_aside
-            change(db, self.rooms[finding.room], now.wall)
+    def _settle_unclean(self, now: Now) -> None:
+        self._alarm(Alarm("unclean", "the machine restarted without a clean stop: every room begins a new epoch"))
+        for room in self.rooms.values():
+            self._register.rename_epoch(self.db, room, now.wall)
+
+    def _settle(self, now: Now, finding: doctor.Finding, rules: PolicyChanged | None) -> None:
+        self._alarm(Alarm(finding.kind, finding.text, finding.room))
+        room = self.rooms[finding.room]
+        if finding.kind == "truncated":
+            self._register.rename_epoch(self.db, room, now.wall)
+        else:
+            self._register.set_aside(self.db, room, now.wall, rules)
 
     def close(self) -> None:
         """Checkpoint, mark the clean stop, and go. sqlite3.Error: it was not clean; the connection is closed anyway."""
@@ -199,7 +184,7 @@ class Store:
         with self._transaction():
             batch = Batch(self.db, self.rooms, work.drafts, work.now.wall, low)
             batch.write()
-            reactions = [self._react(reaction) for reaction in work.reactions]
+            reactions = [react(self.db, self.rooms, reaction, low) for reaction in work.reactions]
             self._see(work.seen)
         for name in batch.news:
             room = self.rooms[name]
@@ -215,7 +200,7 @@ class Store:
         db.execute("BEGIN IMMEDIATE")
         try:
             yield
-        except BaseException:
+        except BaseException:  # a fault of the body's too: half a transaction is none
             self._rollback(db)
             raise
         try:
@@ -237,25 +222,10 @@ class Store:
         try:
             with self._transaction():
                 yield self.db
-        except BaseException:
+        except BaseException:  # what was rolled back on disk is also taken back in memory
             if self._db is not None:
                 self._register.load(self._db)
             raise
-
-    def _react(self, reaction: Reaction) -> dict[str, int] | KeyError:
-        room = self.rooms.get(reaction.room)
-        if room is None or not pages.is_message(self.db, room, reaction.seq):
-            return KeyError(f"{reaction.room} has no message {reaction.seq}")
-        key = (room.epoch_id, reaction.seq, reaction.emoji, reaction.member)
-        counts = self._counts(room, reaction.seq)
-        if not reaction.on:
-            self.db.execute("DELETE FROM reactions WHERE epoch = ? AND seq = ? AND emoji = ? AND member = ?", key)
-        elif reaction.emoji in counts or len(counts) < MAX_EMOJI:
-            self.db.execute("INSERT OR IGNORE INTO reactions VALUES (?, ?, ?, ?)", key)
-        return self._counts(room, reaction.seq)
-
-    def _counts(self, room: Room, seq: int) -> dict[str, int]:
-        return pages.reactions_between(self.db, room.epoch_id, seq, seq).get(seq, {})
 
     def _see(self, seen: Mapping[MemberId, Seen]) -> None:
         rows = [(member, one.nickname, one.ts, one.ts) for member, one in seen.items()]
@@ -311,25 +281,22 @@ class Store:
             self._register.purge(db, room)
         return True
 
-    def renew(self, name: RoomName, now: Now) -> RoomRecord:
-        """KeyError: no such room."""
-        room = self.rooms[name]
-        with self._change_of_rooms() as db:
-            return self._register.rename_epoch(db, room, now.wall).record
-
     def set_aside(self, name: RoomName, epoch_id: int, now: Now) -> RoomRecord:
         """A new epoch in place of this one, which does not verify. KeyError: no such room."""
         room = self.rooms[name]
         if room.epoch_id != epoch_id:
             return room.record  # done already
+        rules = doctor.newest_policy(self.db, epoch_id)
         with self._change_of_rooms() as db:
-            room = self._register.set_aside(db, room, now.wall)
+            room = self._register.set_aside(db, room, now.wall, rules)
         self._write_marks({room.epoch_id: Mark(room.head, room.chain)})
         return room.record
 
-    def suspect(self, epoch_id: int) -> None:
+    def suspect(self, epoch_id: int) -> bool:
+        """False: its room was opened meanwhile, and has a new epoch already."""
         with self._change_of_rooms() as db:
             self._register.suspect(db, epoch_id)
+        return any(room.epoch_id == epoch_id for room in self.rooms.values())
 
     # keeping house
 
@@ -337,23 +304,67 @@ class Store:
         """One short step of retention. True: there is more to do."""
         db, keep = self.db, self.setup.keep_s
         keep_cids = max(keep, self.setup.keep_cids_s)
-        with self._transaction():
-            faded = fade(db, now.wall - keep, self._faded, erase=keep < keep_cids)
-            dropped = drop(db, now.wall - keep_cids, self._dropped, faded.last)
-            if (faded.last, dropped.last) != (self._faded, self._dropped):
-                schema.set_meta(db, faded=str(faded.last), dropped=str(dropped.last))
-        self._faded, self._dropped = faded.last, dropped.last
-        self.has_erased = self.has_erased or bool(faded.oldest) or dropped.rows > 0
+        fading = older(db, now.wall - keep, self._faded, now.wall)
+        self._around_damage(lambda rows: self._fade(rows, erase=keep < keep_cids), fading.rows)
+        self._faded = fading.last
+        # At once: what comes next may fail, and these words are gone.
+        self.has_erased = self.has_erased or bool(fading.rows)
+        first = oldest_behind(fading.rows)
         for room in self.rooms.values():
-            room.oldest = max(room.oldest, faded.oldest.get(room.epoch_id, 0))
-        return faded.more or dropped.more
+            room.oldest = max(room.oldest, first.get(room.epoch_id, 0))
+        dropping = older(db, now.wall - keep_cids, self._dropped, now.wall).until(min(fading.last, newest(db) - 1))
+        self.has_erased = self.has_erased or bool(dropping.rows)
+        if dropping.rows and not unless_damaged(partial(self._in_transaction, self._drop, dropping.rows)):
+            # Beside a damaged page rows cannot be removed, since SQLite would merge the two; but overwritten they can.
+            self._around_damage(partial(erase_words, db), [(row.epoch, row.seq) for row in dropping.rows])
+            self._around_damage(self._drop, dropping.rows)
+        self._dropped = dropping.last
+        return fading.more or dropping.more
+
+    def _fade(self, rows: Sequence[Old], erase: bool) -> None:
+        fade(self.db, rows, erase)
+        schema.set_meta(self.db, faded=str(rows[-1].id))
+
+    def _drop(self, rows: Sequence[Old]) -> None:
+        drop(self.db, rows)
+        schema.set_meta(self.db, dropped=str(rows[-1].id))
+
+    def _around_damage(self, act: Callable[[Sequence[T]], None], items: Sequence[T]) -> None:
+        """In one transaction; where a damaged page is in the way, in one for each, without those that need it."""
+        if items and not unless_damaged(partial(self._in_transaction, act, items)):
+            for item in items:
+                unless_damaged(partial(self._in_transaction, act, [item]))
+
+    def _in_transaction(self, act: Callable[[Sequence[T]], None], items: Sequence[T]) -> bool:
+        with self._transaction():
+            act(items)
+        return True
+
+    def forget_members(self, now: Now, spared: Collection[MemberId]) -> bool:
+        """One short step of retention in the roster. True: there is more to do."""
+        before = now.wall - max(self.setup.keep_s, self.setup.keep_cids_s)
+        with self._transaction():
+            forgotten = forget_members(self.db, before, spared)
+        self.has_erased = self.has_erased or forgotten > 0
+        return forgotten == STEP_ROWS
+
+    def erase_member(self, member: MemberId) -> None:
+        with self._transaction():
+            self.db.execute("UPDATE roster SET nickname = '' WHERE member = ?", (member,))
+        self.has_erased = True
+
+    def oldest(self) -> dict[RoomName, tuple[Epoch, int]]:
+        """How far retention has come in each room."""
+        return {room.name: (room.epoch, room.oldest) for room in self.rooms.values()}
 
     def wipe(self) -> bool:
         """One short step of an ordered erasure. True: there may be more to do."""
-        if self.db.execute("SELECT 1 FROM erasures LIMIT 1").fetchone() is None:
+        step = due_wiping(self.db)
+        if step is None:
             return False
+        self._around_damage(partial(erase_words, self.db), step.positions)
         with self._transaction():
-            wipe(self.db)
+            wiped(self.db, step)
         self.has_erased = True
         return True
 
@@ -378,19 +389,3 @@ class Store:
         if not busy:
             self.has_erased = False
         return not busy
-
-
-def _lock(path: Path) -> Marks:
-    marks = marks_path(path)
-    if marks.exists() and marks.stat().st_size > 0 and schema.is_new(path):
-        raise JournalUnusable(
-            f"{path} is missing or empty, but {marks.name} beside it says that there was a journal: "
-            f"restore a backup, or remove {marks.name} to begin with nothing"
-        )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return Marks(marks)
-    except BlockingIOError as error:
-        raise JournalUnusable(f"{path} is in use by another server: stop that one first") from error
-    except OSError as error:
-        raise JournalUnusable(f"{marks} cannot be written ({error.strerror}): check the disk and its rights") from error

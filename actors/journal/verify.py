@@ -2,14 +2,18 @@
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from attrs import frozen
 
 from actors.journal import pages, schema
+from actors.journal.database import unless_damaged
 from actors.journal.log import JournalUnusable
 
 SCAN_ROWS = 200
+FAR = 100_000
+"""Entries that retention may have dropped between those of one scan, when the damaged one among them is looked for."""
 
 
 @frozen
@@ -62,12 +66,24 @@ def epochs(db: sqlite3.Connection) -> list[Epoch]:
 def scan(db: sqlite3.Connection, epoch: Epoch, after: int) -> Scan:
     """The next few hundred entries of an epoch; a millisecond or so."""
     with pages.snapshot(db):
-        (head, chain) = db.execute("SELECT head, chain FROM heads WHERE epoch = ?", (epoch.id,)).fetchone() or (0, b"")
-        rows = pages.rows_between(db, epoch.id, after + 1, head, SCAN_ROWS)
-        bad = pages.first_bad(db, epoch.id, epoch.born, rows)
-        if bad is None and len(rows) < SCAN_ROWS and pages.prior_chain(db, epoch.id, epoch.born, head + 1) != chain:
-            bad = head
-        return Scan(rows[-1].seq if rows else head, bad, len(rows) < SCAN_ROWS)
+        found = unless_damaged(lambda: _scan(db, epoch, after))
+        return Scan(after, _unreadable(db, epoch, after), False) if found is None else found
+
+
+def _scan(db: sqlite3.Connection, epoch: Epoch, after: int) -> Scan:
+    (head, chain) = db.execute("SELECT head, chain FROM heads WHERE epoch = ?", (epoch.id,)).fetchone() or (0, b"")
+    rows = pages.rows_between(db, epoch.id, after + 1, head, SCAN_ROWS)
+    bad = pages.first_bad(db, epoch.id, epoch.born, rows)
+    if bad is None and len(rows) < SCAN_ROWS and pages.prior_chain(db, epoch.id, epoch.born, head + 1) != chain:
+        bad = head
+    return Scan(rows[-1].seq if rows else head, bad, len(rows) < SCAN_ROWS)
+
+
+def _unreadable(db: sqlite3.Connection, epoch: Epoch, after: int) -> int:
+    """The first entry behind `after` whose page is none any more."""
+    look = partial(pages.rows_between, db, epoch.id)
+    seqs = range(after + 1, after + FAR)
+    return next((seq for seq in seqs if unless_damaged(partial(look, seq, seq)) is None), after + 1)
 
 
 def verify(path: Path) -> Report:

@@ -29,7 +29,7 @@ def attempt(call: Callable[..., object], *args: object) -> Exception | None:
     belongs to its job or to whoever asked to be called, not to the writer, and never to the whole program."""
     try:
         call(*args)
-    except Exception as error:
+    except Exception as error:  # the barrier, as said above
         return error
     return None
 

@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -11,13 +12,16 @@ from pathlib import Path
 import pytest
 import trio
 
-from actors.events import Policy, PolicyChanged
+from actors.events import Deleted, Policy, PolicyChanged
+from actors.journal import actor, verify
+from actors.journal.actor import Journal
 from actors.journal.epochs import new_epoch
 from actors.journal.log import Durability, EpochChanged, RoomRecord, Stored
 from actors.journal.marks import Mark, Marks
 from actors.journal.store import Setup
 from actors.names import Epoch, RoomName, epoch
-from tests.journal.keeping import DAY, NOON, STAGE, keeping, message, setup_for, words_on_disk
+from actors.refusals import Reason, Refused
+from tests.journal.keeping import DAY, GUARD_S, NOON, STAGE, keeping, message, setup_for, words_on_disk
 
 SIDE = RoomName("side-stage")
 
@@ -123,7 +127,7 @@ NAMES = [
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=NAMES)
 async def test_a_damaged_room_begins_anew_with_its_rules_and_others_run(
-    tmp_path: Path, damage: Callable[[Setup], None]
+    tmp_path: Path, damage: Callable[[Setup], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setup = setup_for(Durability.POWER, tmp_path)
     stage, side = await written(setup)
@@ -144,13 +148,53 @@ async def test_a_damaged_room_begins_anew_with_its_rules_and_others_run(
             [message("words of the side")],
         )
         assert [(alarm.kind, alarm.room) for alarm in log.alarms] == [("corrupt", STAGE)]
+    monkeypatch.setattr(actor, "VERIFY_PAUSE_S", 0.0)
     async with keeping(setup) as log:  # it is settled: no second alarm
+        await log.verify()
         again, _ = await log.open()
         assert (again.record.epoch, again.record.head) == (opening.record.epoch, 2)
         assert log.alarms == []
     with closing(sqlite3.connect(setup.path)) as db:
         (kept,) = db.execute("SELECT count(*) FROM entries WHERE epoch = 1").fetchone()
         assert kept >= 4  # set aside, not thrown away
+
+
+async def test_a_retry_of_what_was_set_aside_is_stored_anew_where_it_can_be_read(tmp_path: Path) -> None:
+    """It was answered with the old position: an ok for words that nobody was shown any more."""
+    setup = setup_for(Durability.POWER, tmp_path)
+    stage, side = await written(setup)
+    async with keeping(setup) as log:
+        await log.post(side, "of the side", cid="side")
+        assert (await log.delete(stage, 3, cid="gone")) == Stored(stage.epoch, 6, NOON)
+    damage_type(setup)
+    async with keeping(setup) as log:
+        anew = (await log.open())[0].record
+        refused = Refused(Reason.FROZEN)
+        assert await log.append(stage, "words of the stage 0", cid="stage-0") == EpochChanged(anew.epoch)
+        assert await log.append(anew, "words of the stage 0", cid="stage-0", refusal=refused) == refused
+        assert await log.append(anew, "other words", cid="stage-0") == Refused(
+            Reason.CID_REUSED, "this cid already names something else of yours"
+        )
+        stored = await log.post(anew, "words of the stage 0", cid="stage-0")
+        assert (stored.epoch, stored.seq, stored.dup) == (anew.epoch, 2, False)
+        again = await log.post(anew, "words of the stage 0", cid="stage-0")
+        assert (again.epoch, again.seq, again.dup) == (anew.epoch, 2, True)
+        assert [entry.body for entry in await log.history()][1:] == [message("words of the stage 0")]
+        deleted = await log.post(anew, "words of the stage 1", cid="stage-1")
+        assert (deleted.epoch, deleted.dup) == (stage.epoch, True), "what its author took back stays away"
+        assert (await log.post(anew, Deleted(3), cid="gone")).dup, "its target is of the old numbering"
+        assert (await log.post(side, "of the side", cid="side")).dup
+    async with keeping(setup) as log:
+        assert log.alarms == []
+        (kept,) = await log.desk.do(
+            lambda store: store.db.execute("SELECT count(*) FROM entries WHERE epoch = 1").fetchone()
+        )
+        assert kept == 6, "what was set aside is kept all the same"
+        change(setup, "UPDATE entries SET ts = ts + 1 WHERE epoch = 3 AND seq = 2")
+        third = (await log.open())[0].record
+        assert third.epoch > anew.epoch
+        stored = await log.post(third, "words of the stage 0", cid="stage-0")
+        assert (stored.epoch, stored.dup) == (third.epoch, False), "damaged twice"
 
 
 @pytest.mark.parametrize("table", ["entries", "heads"])
@@ -164,20 +208,56 @@ async def test_damage_while_the_server_runs_is_found_when_the_room_is_opened(tmp
         assert [alarm.kind for alarm in log.alarms] == ["corrupt"]
 
 
-async def test_old_damage_is_found_in_the_background_and_waits_for_the_next_opening(tmp_path: Path) -> None:
+async def test_old_damage_is_found_in_the_background_and_waits_for_the_next_opening(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     setup = setup_for(Durability.POWER, tmp_path)
     stage, _ = await written(setup, entries=400)
     change(setup, "UPDATE entries SET ts = ts + 1 WHERE epoch = 1 AND seq = 30")
-    async with keeping(setup) as log:
+    scan, opened = verify.scan, threading.Event()
+
+    def scan_late(db: sqlite3.Connection, epoch: verify.Epoch, after: int) -> verify.Scan:
+        assert opened.wait(GUARD_S)
+        return scan(db, epoch, after)
+
+    monkeypatch.setattr(verify, "scan", scan_late)
+    async with keeping(setup, make=Journal) as log:
         opening, _ = await log.open(tail=10)
         assert opening.record.epoch == stage.epoch
-        with trio.fail_after(20):
+        opened.set()
+        with trio.fail_after(GUARD_S):
             while not log.alarms:
                 await log.history()
+            while not await log.desk.do(lambda store: store.rooms[STAGE].suspect):
+                await trio.lowlevel.checkpoint()  # the alarm comes first, and the writer hears of it behind that
         assert log.alarms[0].kind == "corrupt"
         assert isinstance(await log.append(stage, "nobody is thrown out"), Stored)
         anew, _ = await log.open(tail=10)
         assert anew.record.epoch > stage.epoch
+
+
+async def test_a_room_that_began_anew_while_it_was_scanned_is_not_reported_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second report said that a new epoch was still to come."""
+    setup = setup_for(Durability.POWER, tmp_path)
+    await written(setup)
+    damage_bit(setup)
+    scan, opened, stage_began, side_began = verify.scan, threading.Event(), trio.Event(), trio.Event()
+
+    def scan_late(db: sqlite3.Connection, epoch: verify.Epoch, after: int) -> verify.Scan:
+        trio.from_thread.run_sync((stage_began if epoch.room == STAGE else side_began).set)
+        assert opened.wait(GUARD_S)
+        return scan(db, epoch, after)
+
+    monkeypatch.setattr(verify, "scan", scan_late)
+    async with keeping(setup, make=Journal) as log:
+        with trio.fail_after(GUARD_S):
+            await stage_began.wait()
+            await log.open()
+            opened.set()
+            await side_began.wait()  # by then the stage has been judged
+        assert [(alarm.kind, alarm.room) for alarm in log.alarms] == [("corrupt", STAGE)]
 
 
 # The end is missing: marks

@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from actors.events import Deleted, Tombstone
-from actors.journal.log import Durability
+from actors.journal import store
+from actors.journal.log import Durability, LogFailed
+from actors.journal.store import Store
+from actors.journal.work import Committed, Work
+from actors.names import Nickname
 from tests.journal.keeping import ANA, BO, DAY, STAGE, keeping, message, setup_for, words_on_disk
 
 
@@ -95,6 +99,37 @@ async def test_what_is_past_its_time_is_erased_too(tmp_path: Path, keep_days: in
         assert (await log.post(record, "the-old-secret", cid="c")).dup is (keep_days == 1)
 
 
+async def test_a_message_from_the_future_keeps_nothing_else(tmp_path: Path) -> None:
+    """Retention ended at the first row that was young enough: one message while the clock was wrong, and everything
+    said after it was kept for ever."""
+    async with keeping(setup_for(Durability.POWER, tmp_path, keep_s=3_600)) as log:
+        record = await log.room()
+        await log.post(record, "before-it")
+        log.clock.wall += 365 * DAY
+        for number in range(3):
+            await log.post(record, f"next-year-{number}")
+        log.clock.wall -= 365 * DAY
+        await log.post(record, "after-it")
+        log.clock.pass_by(2 * 3_600)
+        await log.post(record, "young-words")
+        await log.journal.keep_house()
+        await log.journal.keep_house()
+        assert [entry.body for entry in await log.history()] == [message("young-words")]
+        words = ["before-it", "next-year-0", "next-year-2", "after-it", "young-words"]
+        assert words_on_disk(tmp_path, words).keys() == {"young-words"}
+
+
+async def test_a_clock_that_is_slow_erases_nothing(tmp_path: Path) -> None:
+    """Then everything is from the future."""
+    async with keeping(setup_for(Durability.POWER, tmp_path, keep_s=3_600)) as log:
+        record = await log.room()
+        await log.post(record, "good-words")
+        log.clock.wall -= 365 * DAY
+        await log.post(record, "last-year")
+        await log.journal.keep_house()
+        assert len(await log.history()) == 2
+
+
 async def test_the_words_of_an_erased_message_cannot_be_guessed_from_what_is_left(tmp_path: Path) -> None:
     """What stays is a hash over 16 random bytes that are gone: the same words hash differently every time."""
     async with keeping(setup_for(Durability.POWER, tmp_path)) as log:
@@ -108,3 +143,57 @@ async def test_the_words_of_an_erased_message_cannot_be_guessed_from_what_is_lef
         assert len(rows) == 2
         assert all(set(body) == {0} for _, body, _ in rows)
         assert rows[0][2] != rows[1][2]
+
+
+async def test_a_failed_commit_brings_no_erased_nickname_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was on its way when the member was erased; what the disk refuses of the roster is written another time."""
+    async with keeping(setup_for(Durability.POWER, tmp_path)) as log:
+        commit = Store.commit
+
+        def fail_once(store: Store, work: Work) -> Committed:
+            monkeypatch.setattr(Store, "commit", commit)
+            raise full_disk()
+
+        monkeypatch.setattr(Store, "commit", fail_once)
+        log.desk.seen(ANA, Nickname("Ana"))
+        log.desk.seen(BO, Nickname("Bob Real Name"))
+        log.desk.housekeep()
+        await log.desk.erase_member(BO)
+        await log.journal.keep_house()
+        assert await log.desk.roster(BO) is None
+        row = await log.desk.roster(ANA)
+        assert row is not None
+        assert row.nickname == "Ana"
+
+
+async def test_a_room_hears_what_is_past_its_time_although_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fading and dropping are two commits; when the second failed, the first was told to nobody, and those in the room
+    went on reading what was gone from the disk."""
+    async with keeping(setup_for(Durability.POWER, tmp_path, keep_s=DAY, keep_cids_s=2 * DAY)) as log:
+        record, other = await log.room(), await log.room("other-stage")
+        await log.post(record, "to-be-dropped")
+        log.clock.pass_by(1.5 * DAY)
+        await log.post(record, "the-secret")
+        _, listener = await log.open()
+        log.clock.pass_by(1.1 * DAY)
+        await log.post(other, "young-words")
+
+        def refuse(*_: object) -> None:
+            raise full_disk()
+
+        monkeypatch.setattr(store, "drop", refuse)
+        with pytest.raises(LogFailed):
+            await log.journal.keep_house()
+        assert listener.following.oldest == 3
+        monkeypatch.undo()
+        await log.journal.keep_house()
+        await log.journal.keep_house()
+        assert words_on_disk(tmp_path, ["to-be-dropped", "the-secret"]) == {}
+
+
+def full_disk() -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    return error

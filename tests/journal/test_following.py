@@ -123,6 +123,19 @@ def test_a_repair_that_failed_is_asked_for_again() -> None:
     assert log.wakes == 0
 
 
+def test_whoever_is_told_to_lag_while_it_opens_reads_on_once_it_has_begun() -> None:
+    """The repair was asked for at once, and its answer, of no epoch yet, was taken for the end of this one: an entry
+    behind the opening's picture was shown to nobody until the next one came."""
+    log = Log()
+    following = log.following()
+    following.lag()
+    assert log.asked == []
+    following.begin(E1, 10)
+    assert log.asked == [10]
+    following.repaired(E1, entries([11]), more=False)
+    assert seqs(following) == [11]
+
+
 def test_an_empty_part_of_a_repair_goes_on_by_itself() -> None:
     log = Log()
     following = log.following()
@@ -141,3 +154,25 @@ def test_it_ends_with_its_epoch() -> None:
     assert (following.lagging, log.wakes, seqs(following)) == (False, 0, [])
     following.stop()
     assert log.left == 1
+
+
+def test_it_says_how_far_retention_has_come() -> None:
+    following = Log().following()
+    following.begin(E1, 9, 3)
+    assert following.oldest == 3
+    assert following.trim(E1, 5)
+    assert not following.trim(E1, 5)
+    assert not following.trim(E1, 4)
+    assert not following.trim(E2, 7)
+    assert following.oldest == 5
+
+
+def test_what_retention_took_while_the_room_was_opening_is_not_forgotten() -> None:
+    following = Log().following()
+    assert not following.trim(E1, 5)
+    following.begin(E1, 9, 3)
+    assert following.oldest == 5
+    following = Log().following()
+    following.trim(E2, 5)
+    following.begin(E1, 9, 3)
+    assert following.oldest == 3

@@ -11,7 +11,19 @@ from actors.journal.log import Durability, EpochChanged, Opening, Stored
 from actors.journal.store import Setup
 from actors.names import Epoch, RoomCode, RoomName
 from actors.refusals import Reason, Refused
-from tests.journal.keeping import ANA, BO, DAY, STAGE, Keeping, Verdict, keeping, message, setup_for, words_on_disk
+from tests.journal.keeping import (
+    ANA,
+    BO,
+    DAY,
+    GUARD_S,
+    STAGE,
+    Keeping,
+    Verdict,
+    keeping,
+    message,
+    setup_for,
+    words_on_disk,
+)
 
 FROZEN = Refused(Reason.FROZEN, "not now")
 
@@ -101,6 +113,17 @@ async def test_rule_1_a_refusal_counts_only_for_a_new_cid(log: Keeping) -> None:
     assert len(await log.history()) == 1
 
 
+async def test_rule_1_what_is_deleted_in_the_same_commit_is_compared_no_more(log: Keeping) -> None:
+    record = await log.room()
+    await log.post(record, "hi", cid="c")
+    log.gather()
+    drafts = [log.draft(record, Deleted(1)), log.draft(record, message("ho"), cid="c")]
+    for draft, _ in drafts:
+        log.desk.append(draft)
+    outcomes = [await verdict.wait() for _, verdict in drafts]
+    assert [isinstance(outcome, Stored) and outcome.dup for outcome in outcomes] == [False, True]
+
+
 async def test_rule_1_a_refused_cid_may_be_used_again(log: Keeping) -> None:
     record = await log.room()
     assert await log.append(record, "hi", cid="c", refusal=FROZEN) == FROZEN
@@ -110,7 +133,7 @@ async def test_rule_1_a_refused_cid_may_be_used_again(log: Keeping) -> None:
 async def test_rule_1_an_old_epoch_is_judged_again_whatever_was_judged(log: Keeping) -> None:
     record = await log.room()
     await log.post(record, "hi", cid="c")
-    renewed = await log.desk.renew(STAGE)
+    renewed = await log.renew()
     assert await log.append(record, "new", refusal=FROZEN) == EpochChanged(renewed.epoch)
     assert (await log.post(record, "hi", cid="c")).dup  # the cid comes first
 
@@ -225,7 +248,7 @@ async def test_rule_3_what_came_while_a_room_was_loading_wakes_it(
     monkeypatch.setattr(log.desk, "_open", slowly)
     opening, listener = await log.open()
     assert opening.tail == ()
-    with trio.fail_after(20):
+    with trio.fail_after(GUARD_S):
         await listener.woken()
     assert [entry.seq for entry in listener.following.take()] == [1]
 
@@ -418,9 +441,9 @@ async def test_rule_6_a_trimmed_message_is_no_message(setup: Setup) -> None:
 async def test_rule_7_epochs_sort_by_creation(log: Keeping) -> None:
     names = [(await log.room()).epoch]
     for _ in range(5):
-        names.append((await log.desk.renew(STAGE)).epoch)
+        names.append((await log.renew()).epoch)
     log.clock.wall -= DAY  # the clock was set back
-    names.append((await log.desk.renew(STAGE)).epoch)
+    names.append((await log.renew()).epoch)
     names.append((await log.room("side-stage")).epoch)
     assert names == sorted(set(names))
 
@@ -428,7 +451,7 @@ async def test_rule_7_epochs_sort_by_creation(log: Keeping) -> None:
 async def test_rule_7_a_following_ends_with_its_epoch(log: Keeping) -> None:
     record = await log.room()
     _, old = await log.open()
-    renewed = await log.desk.renew(STAGE)
+    renewed = await log.renew()
     await log.post(renewed, "hi")
     assert old.following.take() == []
     opening, _ = await log.open()

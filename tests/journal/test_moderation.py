@@ -25,13 +25,13 @@ from actors.events import (
     Tombstone,
     Uncleared,
 )
-from actors.journal import schema
+from actors.journal import pages, schema
 from actors.journal.codec import MESSAGE, POLICY, decode
 from actors.journal.log import Durability, Stored
 from actors.journal.verify import verify
 from actors.names import HOUSE, Nickname, RoomCode
 from actors.refusals import Reason, Refused
-from tests.journal.keeping import BO, NOON, STAGE, Keeping, keeping, setup_for, words_on_disk
+from tests.journal.keeping import BO, DAY, NOON, STAGE, Keeping, keeping, setup_for, words_on_disk
 
 VEILED, VEILED_EDIT = Tombstone(hidden=True), Tombstone(1, hidden=True)
 
@@ -203,3 +203,27 @@ def test_bodies_that_an_earlier_release_wrote_are_read() -> None:
         b'"expires":null,"reason":""}}'
     )
     assert decode(POLICY, rules) == PolicyChanged(Policy(3, frozen=True, max_members=9, history=1))
+
+
+@pytest.mark.parametrize("keep_days", [3, 10])
+async def test_words_of_a_hidden_message_stay_hidden_when_the_order_is_past_its_time(
+    tmp_path: Path, keep_days: int
+) -> None:
+    """Its author had edited it: the edit was younger than the order, and was served with its words once retention had
+    taken that."""
+    setup = setup_for(Durability.POWER, tmp_path, keep_s=keep_days * DAY, keep_cids_s=keep_days * DAY)
+    async with keeping(setup) as log:
+        record = await log.room()
+        target = (await log.post(record, "nasty")).seq
+        await log.append(record, Hidden(target), author=BO)
+        log.clock.pass_by((keep_days - 0.5) * DAY)
+        await log.edit(record, target, "nasty again")
+        log.clock.pass_by(DAY)
+        await log.journal.keep_house()
+        assert [entry.body for entry in await log.history()] == [Tombstone(target)]
+        opening, _ = await log.open()
+        assert [entry.body for entry in opening.tail] == [Tombstone(target)]
+        page = await log.desk.do(
+            lambda store: pages.page(store.db, STAGE, after=0, before=None, limit=9, max_bytes=999, veiled=False)
+        )
+        assert [entry.body for entry in page.entries] == [Tombstone(target)]

@@ -7,9 +7,9 @@ import pytest
 import trio
 
 from actors.events import Policy, PolicyChanged
-from actors.journal.log import Durability
-from actors.names import MemberId, Nickname, RoomCode, RoomName
-from tests.journal.keeping import ANA, BO, DAY, STAGE, Keeping, keeping, setup_for
+from actors.journal.log import Durability, RoomRecord
+from actors.names import Epoch, MemberId, Nickname, RoomCode, RoomName
+from tests.journal.keeping import ANA, BO, DAY, STAGE, Keeping, keeping, setup_for, words_on_disk
 
 
 @pytest.fixture(params=[Durability.PROCESS, Durability.MEMORY])
@@ -74,7 +74,7 @@ async def test_rooms_that_do_not_exist_are_key_errors(log: Keeping) -> None:
     with pytest.raises(KeyError):
         await log.desk.open(STAGE, 10, lambda: None)
     with pytest.raises(KeyError):
-        await log.desk.renew(STAGE)
+        await log.desk.update(RoomRecord(STAGE, RoomCode("blue-stage-42"), "", Epoch("1"), 0, 1, 0.0))
     assert not await log.desk.forget(STAGE)
     assert log.desk._followings == {}
 
@@ -165,3 +165,64 @@ async def test_the_log_in_memory_takes_no_real_time(autojump_clock: trio.testing
             await log.post(record, str(number))
         await log.history()
         assert trio.current_time() == before
+
+
+async def test_the_roster_forgets_who_has_not_been_here_for_long(tmp_path: Path) -> None:
+    """It only ever grew: a row for each anonymous visitor, for ever."""
+    setup = setup_for(Durability.POWER, tmp_path, keep_s=DAY)  # the roster goes with the cids, after seven
+    cy, di = MemberId("m_cy"), MemberId("m_di")
+    async with keeping(setup) as log:
+        for member in (ANA, BO, cy):
+            log.desk.seen(member, Nickname(f"name-of-{member}"))
+        await log.journal.keep_house()
+        log.clock.pass_by(6 * DAY)
+        log.desk.seen(BO, Nickname("name-of-m_bo"))
+        log.desk.seen(di, Nickname("name-of-m_di"))
+        log.clock.pass_by(2 * DAY)
+        await log.journal.keep_house()
+        assert await log.desk.roster(ANA) is not None  # as long as nobody has said who must stay
+        log.desk.spares = lambda: {cy}
+        log.clock.pass_by(61)
+        await log.journal.keep_house()
+        await log.journal.keep_house()
+        known = [member for member in (ANA, BO, cy, di) if await log.desk.roster(member) is not None]
+        assert known == [BO, cy, di]
+        assert words_on_disk(tmp_path, ["name-of-m_ana"]) == {}
+
+
+async def test_an_erased_member_leaves_no_nickname(tmp_path: Path) -> None:
+    async with keeping(setup_for(Durability.POWER, tmp_path)) as log:
+        log.desk.seen(ANA, Nickname("the-nickname"))
+        await log.desk.do(lambda store: None)
+        await log.journal.keep_house()
+        log.desk.seen(ANA, Nickname("the-nickname"))  # not written yet
+        await log.desk.erase_member(ANA)
+        await log.journal.keep_house()
+        row = await log.desk.roster(ANA)
+        assert row is not None
+        assert row.nickname == ""
+        assert await log.desk.find_members("the-nick", 10) == ()
+        assert words_on_disk(tmp_path, ["the-nickname"]) == {}
+        await log.desk.erase_member(BO)
+        assert await log.desk.roster(BO) is None
+
+
+async def test_whoever_follows_hears_how_far_retention_has_come(tmp_path: Path) -> None:
+    """Rooms keep framed copies of what they have read; they were never told that its time was over."""
+    async with keeping(setup_for(Durability.MEMORY, tmp_path, keep_s=3_600)) as log:
+        record = await log.room()
+        for number in range(3):
+            await log.post(record, str(number))
+        opening, listener = await log.open()
+        assert listener.following.oldest == opening.record.oldest == 1
+        log.clock.pass_by(1_800)
+        await log.post(record, "3")
+        await listener.hear(1)
+        log.clock.pass_by(1_900)
+        wakes = listener.wakes
+        await log.journal.keep_house()
+        assert (listener.following.oldest, listener.wakes, listener.following.take()) == (4, wakes + 1, [])
+        log.clock.pass_by(61)
+        await log.journal.keep_house()
+        assert listener.wakes == wakes + 1
+        assert (await log.open())[1].following.oldest == 4

@@ -14,11 +14,12 @@ from actors.clock import Now
 from actors.events import Body, Deleted, Edited, Message, Tombstone
 from actors.journal import pages
 from actors.journal.log import Draft, Durability, EpochChanged, Outcome, Stored
-from actors.journal.store import Setup, Store, Work
+from actors.journal.store import Setup, Store
 from actors.journal.verify import verify
+from actors.journal.work import Work
 from actors.names import Cid, Epoch, MemberId, RoomCode, RoomName
 from actors.refusals import Reason, Refused
-from tests.journal.keeping import DAY, NOON, message, setup_for
+from tests.journal.keeping import DAY, NOON, message, renew, setup_for
 
 ROOMS = [RoomName("main-stage"), RoomName("side-stage")]
 AUTHORS = [MemberId("m_ana"), MemberId("m_bo")]
@@ -64,6 +65,8 @@ class ModelRoom:
     def _served(self, written: Written) -> Body:
         if written.erased:
             return Tombstone(written.body.target if isinstance(written.body, Edited) else None)
+        if isinstance(written.body, Edited) and written.body.target < self.oldest:
+            return Tombstone(written.body.target)
         if written.edits and isinstance(written.body, Message):
             newest = self.entries[written.edits[-1] - 1]
             assert isinstance(newest.body, Edited)
@@ -173,7 +176,7 @@ class StoreMachine(RuleBasedStateMachine):
     def renew(self, name: RoomName) -> None:
         room = self.rooms[name]
         room.old_epochs.append(room.epoch)
-        room.epoch = self.store.renew(name, self.now).epoch
+        room.epoch = renew(self.store, name, self.now).epoch
         assert room.epoch > room.old_epochs[-1]
 
     @rule(clean=st.booleans())
