@@ -46,7 +46,8 @@ class Outlet(Protocol):
         ...
 
     def news(self, key: str, frame: bytes) -> None:
-        """Policy, presence, typing, counts: after chat; the latest of a key replaces an unsent one."""
+        """Policy, presence, typing, counts: after chat; the latest of a key replaces an unsent one. A few small frames
+        may come as one."""
         ...
 
     def alert(self, frame: bytes, on_written: Callable[[], None] | None = None) -> None:
@@ -74,7 +75,12 @@ class Outlet(Protocol):
 
     @property
     def bytes_per_s(self) -> float | None:
-        """How fast the line took the last page that had to wait for it; None before one had to."""
+        """How fast the line takes what it is owed, a mean over tens of seconds; None while it is not known."""
+        ...
+
+    def look(self) -> int:
+        """Bytes that our kernel has taken and the peer's has not acknowledged; 0 where that cannot be known. Whoever
+        feeds a slow line looks often: `bytes_per_s` is made of what is seen."""
         ...
 
 
@@ -97,6 +103,8 @@ class Seat:
     presence: bool = True
     hurried: bool = False
     """Behind because it was too slow, not because it was away: may be taken ahead with a gap."""
+    allowance: int = 0
+    """While hurried: bytes that the kernel may hold of it when its next page is due."""
     rewound: bool = False
     """Something was dropped, and the client has not been told `behind` yet."""
     removed: bool = False

@@ -70,6 +70,8 @@ class Standing:
     """steward, staff, medic ...; no entry or "" = an attendee."""
     badges: dict[MemberId, str] = field(factory=dict)
     """What is shown beside the name; where there is none, the role is."""
+    revoked: dict[MemberId, int] = field(factory=dict)
+    """Tokens of that member that were issued up to then (Unix seconds, whole) prove nothing any more."""
     known: Callable[[MemberId], float | None] = made_at
     """When a member was first seen, Unix seconds."""
     _sanctions: dict[_Key, Sanction] = field(factory=dict, init=False)
@@ -127,6 +129,11 @@ class Standing:
         for sanction in lifted:
             del self._sanctions[sanction.key]
         return lifted
+
+    def marked(self) -> set[MemberId]:
+        """Who has a role, a badge or a sanction: they are remembered however long they stay away."""
+        sanctioned = {each.member for each in self._sanctions.values() if each.member is not None}
+        return sanctioned | self.roles.keys() | self.badges.keys()
 
     def sanctions(self) -> tuple[Sanction, ...]:
         """All that were laid and not lifted, those that have run out included."""

@@ -9,7 +9,6 @@ from time import perf_counter
 from typing import assert_never
 
 import trio
-from attrs import evolve
 
 from actors.events import (
     Cleared,
@@ -24,19 +23,17 @@ from actors.events import (
     Restored,
     Uncleared,
 )
-from actors.journal.log import Draft, EpochChanged, Following, Opening, Outcome, Stored
-from actors.kernel import Actor, Inbox
-from actors.names import HOUSE, Cid, MemberId, Nickname, RoomName
+from actors.journal.log import Draft, EpochChanged, Following, Outcome, Stored
+from actors.kernel import DeadReason, Inbox, Quarantined
+from actors.names import HOUSE, Cid, MemberId, RoomName
 from actors.people.outlet import Outlet, Seat
-from actors.people.registry import Seated
 from actors.refusals import Reason, Refused
 from actors.room.book import Book, Judgement
 from actors.room.fanout import CHUNK, Fanout
 from actors.room.houseview import Doorkeeper
-from actors.room.looks import census, look
+from actors.room.looks import census, joined, look
 from actors.room.messages import (
     Census,
-    Counts,
     Delete,
     Done,
     Edit,
@@ -44,19 +41,17 @@ from actors.room.messages import (
     FellBehind,
     History,
     Join,
-    Joined,
     Lapsed,
     Leave,
     Members,
     Moderate,
-    Position,
     Post,
     React,
     RecordChanged,
     Remove,
     Removed,
     Reply,
-    RoomCensus,
+    Request,
     RoomMessage,
     RulesChanged,
     SeatLost,
@@ -65,20 +60,21 @@ from actors.room.messages import (
 )
 from actors.room.news import News
 from actors.room.pages import EpochOver
+from actors.room.patience import Patient
 from actors.room.reading import Reading
-from actors.room.resume import plan, plan_join
-from actors.room.tools import PostReply, RoomTools, Verdict
+from actors.room.readmission import Readmission
+from actors.room.resume import plan_join
+from actors.room.settled import Settled, say_something_new
+from actors.room.tools import PostReply, RoomTools
 from actors.tally import RoomTally
 
 MODERATION = (Edit, Delete, SetPolicy, Moderate, Erase, Remove)
 """What counts as moderation in a room's budget of time."""
-SETTINGS = "settings-"
-"""How the cids of rules begin that come from the settings. No client can use HOUSE's cids."""
 SETTLE_SECONDS = 2.0
 """For rules out of the settings to be committed, before a room opens without them."""
 
 
-class Room(Actor[RoomMessage]):
+class Room(Patient[RoomMessage]):
     """One instance of a room's life. `policy`: what the settings say of a listed room, or None."""
 
     def __init__(self, name: RoomName, tools: RoomTools, *, policy: Policy | None = None) -> None:
@@ -88,73 +84,61 @@ class Room(Actor[RoomMessage]):
         self._clock = tools.clock
         self._settled_policy = policy
         self._counts = tools.tallies.setdefault(name, RoomTally())
-        self._fanout = Fanout(name, tools.voice, tools.pages, tools.tally, self._counts)
+        self._fanout = Fanout(name, tools.voice, tools.pages, tools.tally, self._counts, tools.precedence)
         self._presence = tools.presence()
         self._moved = trio.Event()
         self._following: Following | None = None
         self._epoch_over = False
+        self._trimmed = 0
+        self._settled: Settled | None = None
+        self._missed: dict[type[RoomMessage], RecordChanged | RulesChanged] = {}
+        """What was said of the room before it was open: the last of each kind, which says it all."""
         self._seats: dict[Outlet, Seat] = {}
         """By connection: each has one seat at most."""
-        self._news = News(name, tools.voice, self._presence, self._seats.values())
+        self._news = News(name, tools.voice, self._presence, self._seats.values(), tools.precedence)
 
     # Life
 
-    async def started(self) -> None:
+    async def open(self) -> None:
         opening, self._following = await self._log.open(self.name, self._tools.tail, self._wake)
         self._book = Book.open(opening, tail_limit=self._tools.tail)
         self._door = Doorkeeper(self.name, self._tools, self._book, self._presence, opening.record)
-        self._readmit(await self._tools.seated(self.name))
-        await self._apply_settings(opening)
-        self._counts.look = partial(look, self._door, self._fanout)
+        wanted = self._settled_policy
+        if wanted is not None and say_something_new(wanted, opening):
+            self._settled = Settled(wanted, self._book, self._append_ours)
+            await self._settle(self._settled)
 
     def _wake(self) -> None:
         self._moved.set()
 
-    def _readmit(self, seated: Seated) -> None:
-        """Members of an earlier instance go on where their cursors stand. A seat of an older epoch starts anew."""
-        for seat in seated.seats:
-            self._presence.enter(seat.member, seat.nickname)
-            self._seats[seat.outlet] = seat
-            self._tools.tally.catch_ups["restart"] += 1
-            if seat.epoch != self._book.epoch:
-                self._begin_anew(seat)
-        for member, nickname in seated.graced:
-            self._presence.enter(member, Nickname(nickname))
-            self._presence.leave_seat(member)
-        self._presence.settle()
-
-    def _begin_anew(self, seat: Seat) -> None:
-        book = self._book
-        anew = plan(Position(seat.epoch, 0), self._tools.tail, book.policy.history, book.epoch, book.head, book.oldest,
-                    book.policy)  # fmt: skip
-        assert anew.gap is not None
-        gap = self._tools.voice.gap(self.name, anew.gap.start, anew.gap.end, anew.gap.why)
-        seat.outlet.forget(self.name)
-        seat.outlet.control(gap)
-        seat.epoch, seat.cursor, seat.target = book.epoch, anew.cursor, anew.target
-
-    async def _apply_settings(self, opening: Opening) -> None:
-        """When the settings say something new. What operators have ordered since they last did stands, whatever
-        restarts. Nobody is judged before they hold; but no room waits long for a disk that refuses them."""
-        wanted = self._settled_policy
-        rules = {entry.seq: entry for entry in (*opening.rules, *opening.tail)}
-        applied = [
-            evolve(entry.body.policy, rev=0)
-            for _, entry in sorted(rules.items())
-            if isinstance(entry.body, PolicyChanged) and entry.author == HOUSE and entry.cid.startswith(SETTINGS)
-        ]
-        if wanted is None or applied[-1:] == [evolve(wanted, rev=0)]:
-            return
-        cid = Cid(f"{SETTINGS}{self.name}-{self._book.epoch}-{self._book.head}")
-        verdict = Verdict()
-        self._append(HOUSE, cid, Judgement(PolicyChanged(wanted), None), verdict)
+    async def _settle(self, settled: Settled) -> None:
+        """Nobody is judged before the rules of the settings hold; but no room waits long for a disk that refuses
+        them."""
         with trio.move_on_after(SETTLE_SECONDS):
-            seq = await verdict.seq()
+            seq = await settled.seq()
             while self._book.head < seq and not self._epoch_over:
                 await self._moved.wait()
                 self._fold_news()
 
+    def turn_away(self, message: RoomMessage, retry_after_s: float) -> None:
+        """Who leaves has left: the room asks who is there when it is open. A deletion's Remove is in the record."""
+        match message:
+            case Leave(reply, seat):
+                seat.outlet.forget(self.name)
+                reply.answer(Done())
+            case Census(asks):
+                asks.refuse(Quarantined(f"room:{self.name}", retry_after_s))
+            case Request():
+                message.undelivered(DeadReason.QUARANTINED, retry_after_s)
+            case RecordChanged() | RulesChanged():
+                self._missed[type(message)] = message
+            case _:
+                pass
+
     async def run(self, inbox: Inbox[RoomMessage]) -> None:
+        if not await self.opened(inbox):
+            return
+        self._readmit()
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             self._reading = Reading(self.name, self._tools, self._book, self._news, nursery)
@@ -163,13 +147,24 @@ class Room(Actor[RoomMessage]):
             for seat in self._seats.values():
                 self._fanout.admit(seat)
             nursery.start_soon(self._follow_log)
+            if self._settled is not None:
+                nursery.start_soon(self._settled.try_again)
             nursery.start_soon(self._news.tell, self._clock, lambda: self._book.policy)
             await super().run(inbox)
             nursery.cancel_scope.cancel()
 
+    def _readmit(self) -> None:
+        """In one step with the end of turning mail away: from here on, whoever leaves or goes is heard in a turn."""
+        for fact in self._missed.values():
+            self._turn(fact)
+        readmission = Readmission(self._door.record, self._book, self._presence, self._tools)
+        self._seats.update(readmission.readmit(self._tools.seated(self.name)))
+        self._counts.look = partial(look, self._door, self._fanout)
+
     def stopped(self, cause: BaseException | None) -> None:
         self._counts.look = None
         self._fanout.close()
+        self._tools.pages.forget(self.name)
         if self._following is not None:
             self._following.stop()
 
@@ -190,7 +185,17 @@ class Room(Actor[RoomMessage]):
         entries = self._following.take()
         for entry in entries:
             self._fold(entry)
+        self._forget_what_is_too_old(self._following.oldest)
         return entries
+
+    def _forget_what_is_too_old(self, oldest: int) -> None:
+        """Memory does not outlive retention: neither the tail, nor a frame, nor a page."""
+        oldest = min(oldest, self._book.head + 1)
+        if oldest > self._trimmed:
+            self._trimmed = oldest
+            self._book.trimmed(oldest)
+            self._tools.pages.trimmed(self.name, oldest)
+            self._fanout.forget_what_changed()
 
     async def _tell(self, entries: Sequence[Entry]) -> None:
         counts = self._counts
@@ -205,15 +210,19 @@ class Room(Actor[RoomMessage]):
         self._book.fold(entry)
         match entry.body:
             case Edited(target=target) | Deleted(target=target) | Hidden(target=target):
-                self._tools.pages.changed(self.name, entry)
+                self._reworded(entry)
                 if not isinstance(entry.body, Edited):
-                    self._news.reactions.pop(target, None)
+                    self._news.forget(target)
             case Restored() | Cleared() | Uncleared() | Erased():
-                self._tools.pages.changed(self.name, entry)
+                self._reworded(entry)
             case PolicyChanged() if self._fanout.rules:
                 self._rules_changed()
             case _:
                 pass
+
+    def _reworded(self, entry: Entry) -> None:
+        self._tools.pages.changed(self.name, entry)
+        self._fanout.forget_what_changed()
 
     # Turns
 
@@ -257,6 +266,7 @@ class Room(Actor[RoomMessage]):
                 self._presence.lapse(member)
                 self._news.people_changed()
             case SetPolicy(reply, policy, cid, author):
+                reply = reply if self._settled is None else self._settled.overheard(reply)
                 self._append(author, cid, self._book.set_policy(policy, author, self._clock.now()), reply)
             case Moderate(reply, author, cid, body):
                 self._append(author, cid, self._book.moderate(body), reply)
@@ -301,6 +311,9 @@ class Room(Actor[RoomMessage]):
         self._log.append(draft)
         self._counts.handed_in()
 
+    def _append_ours(self, cid: Cid, body: PolicyChanged, reply: Reply[Stored]) -> None:
+        self._append(HOUSE, cid, Judgement(body, None), reply)
+
     def _join(self, join: Join) -> None:
         book, seat, now = self._book, join.seat, self._clock.now()
         book.fade(now.wall - self._tools.keep_s)
@@ -312,7 +325,7 @@ class Room(Actor[RoomMessage]):
         start = plan_join(join, self._book, self._tools.tally)
         gap = start.gap
         told = None if gap is None else self._tools.voice.gap(self.name, gap.start, gap.end, gap.why)
-        seat.nickname = self._presence.enter(seat.member, seat.nickname).nickname
+        seat.nickname = self._presence.enter(seat.member, seat.nickname)
         seat.epoch, seat.cursor, seat.target, seat.presence = book.epoch, start.cursor, start.target, join.presence
         earlier = self._seats.get(seat.outlet)
         if earlier is not None:
@@ -325,7 +338,7 @@ class Room(Actor[RoomMessage]):
         self._news.people_changed()
         # Last, so that a turn that fails has changed nothing for the client; what is fed comes in a later one.
         seat.outlet.forget(self.name)
-        join.reply.answer(self._joined(start.mode, seat))
+        join.reply.answer(joined(self._door, start.mode, seat.nickname))
         if told is not None:
             seat.outlet.control(told)
 
@@ -338,22 +351,6 @@ class Room(Actor[RoomMessage]):
         frame = self._tools.voice.rules(self.name, told)
         self._fanout.rules = frame if told != self._door.own_rules() else b""
         return frame
-
-    def _joined(self, mode: str, seat: Seat) -> Joined:
-        book = self._book
-        return Joined(
-            self.name,
-            book.epoch,
-            book.head,
-            book.oldest,
-            mode,
-            self._door.rules(),
-            Counts(self._presence.online),
-            seat.nickname,
-            book.code,
-            book.title,
-            book.pinned,
-        )
 
     def _seat_lost(self, seat: Seat) -> bool:
         """True: it was the member's last one here."""
@@ -382,6 +379,7 @@ class Room(Actor[RoomMessage]):
         for member in gone:
             self._presence.leave_now(member)
         self._door.removed.update(gone)
+        self._tools.put_out(self.name, gone)
         if gone:
             self._news.people_changed()
         told = self._tools.voice.removed(self.name, order.reason, order.until, order.to)
@@ -393,8 +391,4 @@ class Room(Actor[RoomMessage]):
             for outlet in outlets[start : start + CHUNK]:
                 if outlet not in self._seats:  # not back already
                     outlet.control(told)
-            await trio.lowlevel.checkpoint()
-
-    def _census(self) -> RoomCensus:
-        rules = self._door.own_rules()
-        return census(self.name, self._book, self._presence, self._fanout, len(self._seats), rules)
+            await self._tools.precedence.give_way()

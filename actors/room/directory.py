@@ -11,11 +11,11 @@ from functools import partial
 from typing import assert_never
 
 import trio
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from actors.events import Policy
 from actors.journal.log import LogFailed, RoomRecord
-from actors.kernel import Actor, ActorGone, Asks, Budget, Child, Inbox, Quarantined, Ref, Supervisor
+from actors.kernel import ActorGone, Asks, Budget, Child, DeadReason, Inbox, Quarantined, Ref, Supervisor
 from actors.names import Below, MemberId, RoomCode, RoomName, make_room_code
 from actors.people.standing import NO_NEW_ROOMS
 from actors.refusals import Reason, Refused
@@ -35,7 +35,9 @@ from actors.room.orders import (
     Unasked,
     UpdateRoom,
 )
+from actors.room.patience import Patient
 from actors.room.table import Enter, Known, RoomTable
+from actors.room.tools import RoomTools
 
 __all__ = [
     "CreateRoom",
@@ -53,7 +55,6 @@ __all__ = [
     "RoomRules",
     "UpdateRoom",
 ]
-from actors.room.tools import RoomTools
 
 EXPIRE_EVERY_S = 3_600.0
 ACTIVE_STEP_S = 86_400.0
@@ -93,7 +94,7 @@ class Listing:
 DirectoryMessage = Enter | Listing | Reach | ListRooms | RoomOrder
 
 
-class Directory(Actor[DirectoryMessage]):
+class Directory(Patient[DirectoryMessage]):
     """`refs` is the table that others may read: the rooms that are up."""
 
     def __init__(
@@ -117,6 +118,8 @@ class Directory(Actor[DirectoryMessage]):
         self._table = RoomTable(self._enter)
         self._known, self._making = self._table.known, self._table.making
         self._clerk = Clerk(self._table, tools.log, rooms, refs, tools.tallies, tools.clock, self._create)
+        self._listings: list[Listing] = []
+        """Asked while the log could not say."""
         self._expire_due = 0.0
         self._made: deque[float] = deque()
         self._made_by: dict[MemberId, deque[float]] = {}
@@ -129,7 +132,7 @@ class Directory(Actor[DirectoryMessage]):
             for enter in enters:
                 enter.join.reply.answer(refusal)
 
-    async def started(self) -> None:
+    async def open(self) -> None:
         for record in await self._log.rooms():
             self._table.note(record)
         for name, listed in self._rules.listed.items():
@@ -138,7 +141,17 @@ class Directory(Actor[DirectoryMessage]):
             if self._known[name].record.deleted is None:
                 self._up(name)
 
+    def turn_away(self, message: DirectoryMessage, retry_after_s: float) -> None:
+        if isinstance(message, Listing):
+            self._listings.append(message)
+        else:
+            message.undelivered(DeadReason.QUARANTINED, retry_after_s)
+
     async def run(self, inbox: Inbox[DirectoryMessage]) -> None:
+        if not await self.opened(inbox):
+            return
+        for listing in self._listings:
+            self.handle(listing)
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self._sweep)
@@ -293,7 +306,7 @@ class Directory(Actor[DirectoryMessage]):
                 if ref is None or name in self._rules.listed or known.busy_at > long_ago:
                     continue
                 if await self._retire(name, known, ref):
-                    await self._forget_if_bare(name)
+                    await self._clerk.forget_if_bare(name)
             if self._clock.now().mono >= self._expire_due:
                 self._expire_due = self._clock.now().mono + EXPIRE_EVERY_S
                 await self._expire()
@@ -312,31 +325,13 @@ class Directory(Actor[DirectoryMessage]):
         del self.refs[name]
         return True
 
-    async def _forget_if_bare(self, name: RoomName) -> None:
-        """A room in which nothing was ever said does not outlive its last visitor. While the log is asked, the name is
-        neither known nor free: who comes in between waits like for a room in the making."""
-        known = self._known.pop(name)
-        self._making[name] = []
-        gone = False
-        with suppress(LogFailed):  # then it stays
-            gone = await self._log.forget(name)
-        waiting = self._making.pop(name)
-        if gone:
-            self._table.codes.pop(known.record.code, None)
-        else:
-            self._known[name] = known
-        for enter in waiting:
-            self._enter(enter)
-
     # Expiring
 
     async def _note_active(self, known: Known) -> None:
         """So that it is known after a restart too when somebody was last here; to the day, since it costs a commit."""
         now = self._clock.now().wall
-        record = known.record
-        if record.name in self._known and now - max(record.active, record.created) > ACTIVE_STEP_S:
-            with suppress(LogFailed, KeyError):
-                self._table.renote(known, await self._log.update(evolve(record, active=now)))
+        if now - max(known.record.active, known.record.created) > ACTIVE_STEP_S:
+            await self._clerk.note_active(known.record.name, now)
 
     async def _expire(self) -> None:
         """Rooms that people made and nobody has been in for long, with all that was said there."""

@@ -15,14 +15,17 @@ from actors.events import Entry
 from actors.journal.log import LogFailed
 from actors.names import RoomName
 from actors.people.outlet import Batch, Seat
+from actors.people.precedence import Precedence
 from actors.room.book import Book
 from actors.room.pages import PAGE_BYTES, Framed, Pages
-from actors.room.resume import PAGE_MIN_BYTES, hasten, page_budget
+from actors.room.resume import PAGE_MIN_BYTES, allowance, hasten, page_budget
 from actors.room.voice import Voice
 from actors.tally import RoomTally, Tally
 
 LOG_PAUSE_SECONDS = 1.0
 """Until a page that the log could not give is asked for again."""
+REST_SECONDS = 0.25
+"""Until a slow line that still owes its last page is looked at again."""
 CHUNK = 256
 """Members served between two checkpoints (performance.md: 256 sends are about 2.5 ms)."""
 FEEDERS = 4
@@ -30,12 +33,15 @@ FEEDERS = 4
 
 
 class Fanout:
-    def __init__(self, room: RoomName, voice: Voice, pages: Pages, tally: Tally, counts: RoomTally) -> None:
+    def __init__(
+        self, room: RoomName, voice: Voice, pages: Pages, tally: Tally, counts: RoomTally, precedence: Precedence
+    ) -> None:
         self._room = room
         self._voice = voice
         self._pages = pages
         self._tally = tally
         self._counts = counts
+        self._precedence = precedence
         self._level: dict[Seat, None] = {}
         self._behind: dict[Seat, None] = {}
         self._hungry: deque[Seat] = deque()
@@ -43,6 +49,8 @@ class Fanout:
         self._feeders = 0
         self._stalled: list[Seat] = []
         """Behind, and the log could not give their page just now."""
+        self._resting: list[Seat] = []
+        """Slow, and their kernel has enough to send for now."""
         self._frames: dict[int, tuple[Entry, bytes]] = {}
         """Frames of the tail in memory, made when first needed, beside the very entry that they show."""
         self._mean_frame = 256.0
@@ -59,6 +67,7 @@ class Fanout:
         self._behind.clear()
         self._hungry.clear()
         self._stalled.clear()
+        self._resting.clear()
 
     @property
     def level(self) -> int:
@@ -83,6 +92,13 @@ class Fanout:
         self._frames[entry.seq] = entry, frame
         return frame
 
+    def forget_what_changed(self) -> None:
+        """What shows an entry as it is no longer, or one that the tail has not any more, is not kept: words that were
+        deleted or veiled, or are too old, least of all."""
+        if self._frames:
+            tail = {entry.seq: entry for entry in self._book.tail}
+            self._frames = {seq: kept for seq, kept in self._frames.items() if tail.get(seq) is kept[0]}
+
     def _faces(self, entries: Sequence[Entry]) -> Iterator[Entry]:
         """As they read by now: what was committed together with its own deletion is not shown to anybody."""
         return map(self._book.face, entries)
@@ -97,7 +113,7 @@ class Fanout:
         seats = list(self._level)
         for start in range(0, len(seats), CHUNK):
             self._serve_and_count(seats[start : start + CHUNK], batches)
-            await trio.lowlevel.checkpoint()
+            await self._precedence.give_way()
         self._tally.fanout.observe(perf_counter() - started)
 
     def _serve_and_count(self, seats: list[Seat], batches: list[Batch]) -> None:
@@ -164,6 +180,7 @@ class Fanout:
         self._level.pop(seat, None)
         seat.rewound = False
         seat.hurried = True
+        seat.allowance = PAGE_MIN_BYTES
         seat.target = self._book.head
         self._tally.catch_ups["slow"] += 1
         if not fed_already:
@@ -184,7 +201,7 @@ class Fanout:
     async def _feeder(self) -> None:
         try:
             while self._hungry:
-                await trio.lowlevel.checkpoint()
+                await self._precedence.give_way()
                 if self._hungry:
                     await self._feed(self._hungry.popleft())
         finally:
@@ -198,6 +215,9 @@ class Fanout:
             self._ready(seat)
             return
         self.fell_behind(seat)
+        if seat.hurried and self._owes_enough(seat):
+            self._rest(seat)
+            return
         self._hasten(seat)
         cursor = seat.cursor
         framed = await self._page(seat)
@@ -228,6 +248,22 @@ class Fanout:
         await trio.sleep(LOG_PAUSE_SECONDS)
         stalled, self._stalled = self._stalled, []
         for seat in stalled:
+            self._ready(seat)
+
+    def _owes_enough(self, seat: Seat) -> bool:
+        owed = seat.outlet.look()
+        seat.allowance = allowance(seat.allowance, owed, seat.outlet.bytes_per_s)
+        return owed > seat.allowance
+
+    def _rest(self, seat: Seat) -> None:
+        if not self._resting:
+            self._nursery.start_soon(self._go_on)
+        self._resting.append(seat)
+
+    async def _go_on(self) -> None:
+        await trio.sleep(REST_SECONDS)
+        resting, self._resting = self._resting, []
+        for seat in resting:
             self._ready(seat)
 
     def _hasten(self, seat: Seat) -> None:
@@ -265,7 +301,7 @@ class Fanout:
         self._skip_to(seat, min(framed[0][0] - 1, head) if framed else head, "trimmed")
         budget = page_budget(seat.outlet.bytes_per_s)
         if seat.hurried and seat.outlet.bytes_per_s is None:
-            budget = PAGE_MIN_BYTES  # known to be slow, not how slow
+            budget = seat.allowance  # known to be slow, not how slow
         frames: list[bytes] = []
         taken = 0
         for seq, frame in framed:

@@ -33,7 +33,10 @@ class Doorkeeper:
         return HouseView(barred, standing.badge(author), standing.is_staff(author), standing.slow_floor_s)
 
     def no_entry(self, member: MemberId, now: Now) -> Refused | None:
-        """Who is here already, or within grace, comes back whatever has been closed or filled meanwhile."""
+        """Who is here already, or within grace, comes back whatever has been closed or filled meanwhile. Nobody enters
+        what is deleted: a join may have waited here since before."""
+        if self.record.deleted is not None:
+            return Refused(Reason.UNKNOWN_ROOM, "there is no such room")
         banned = self.tools.standing.may_enter(member, self.name, now.wall)
         if banned is not None or self.presence.knows(member):
             return banned

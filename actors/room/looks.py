@@ -1,11 +1,11 @@
-"""How a room stands, for operators and figures. Looks change nothing and wait for nothing."""
+"""How a room stands, for who joins, for operators and figures. Looks change nothing and wait for nothing."""
 
 from actors.events import Policy
-from actors.names import RoomName
+from actors.names import Nickname, RoomName
 from actors.room.book import Book
 from actors.room.fanout import Fanout
 from actors.room.houseview import Doorkeeper
-from actors.room.messages import RoomCensus
+from actors.room.messages import Counts, Joined, RoomCensus
 from actors.room.presence import Presence
 from actors.tally import RoomLook
 
@@ -22,6 +22,24 @@ def census(name: RoomName, book: Book, presence: Presence, fanout: Fanout, seats
         fanout.behind,
         len(book.tail),
         policy,
+        book.pinned,
+    )
+
+
+def joined(door: Doorkeeper, mode: str, nickname: Nickname) -> Joined:
+    """`nickname`: as it stands here."""
+    book = door.book
+    return Joined(
+        book.name,
+        book.epoch,
+        book.head,
+        book.oldest,
+        mode,
+        door.rules(),
+        Counts(door.presence.online),
+        nickname,
+        book.code,
+        book.title,
         book.pinned,
     )
 

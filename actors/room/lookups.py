@@ -1,4 +1,4 @@
-"""A room's questions to the disk: answered in tasks of their own, so that no turn waits, and few at a time."""
+"""A room's questions to the disk: answered in tasks of their own, so that no turn waits, and so many at a time."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -12,9 +12,6 @@ from actors.room.messages import Reply
 
 T = TypeVar("T")
 
-LIMIT = 32
-"""Under way at once in one room; further ones hear `busy`."""
-
 
 @define
 class Reacting:
@@ -25,15 +22,19 @@ class Reacting:
 
 
 class Lookups:
-    def __init__(self, nursery: trio.Nursery) -> None:
+    """At most `limit` under way at once in one room; further ones hear `busy`, and why: `said`."""
+
+    def __init__(self, nursery: trio.Nursery, limit: int, said: str) -> None:
         self._nursery = nursery
+        self._limit = limit
+        self._busy = Refused(Reason.BUSY, said, 1_000)
         self._under_way = 0
 
     def start(self, reply: Reply[T], ask: Callable[[], Awaitable[T]]) -> None:
         """Answer `reply` with what `ask` brings; LogFailed is told as `unavailable`, KeyError as `bad_anchor`. When the
         room ends first, that is told."""
-        if self._under_way >= LIMIT:
-            reply.answer(Refused(Reason.BUSY, "many people are reading old messages here; try again", 1_000))
+        if self._under_way >= self._limit:
+            reply.answer(self._busy)
             return
         self._under_way += 1
         self._nursery.start_soon(self._answer, reply, ask)

@@ -1,4 +1,7 @@
-"""What a room tells that is not in its log, and can wait a second: presence, reaction counts, who is typing."""
+"""What a room tells that is not in its log, and can wait a second: presence, reaction counts, who is typing.
+
+Of each sort there is one thing to send to a seat and second, however many people it is about: telling everybody of
+everybody is what a room cannot afford. And all of it gives way to alerts."""
 
 from collections.abc import Callable, Collection
 
@@ -8,6 +11,7 @@ from actors.clock import Clock
 from actors.events import Policy
 from actors.names import MemberId, Nickname, RoomName
 from actors.people.outlet import Seat
+from actors.people.precedence import Precedence
 from actors.room.fanout import CHUNK
 from actors.room.presence import Counted, Diff, Presence
 from actors.room.voice import Voice
@@ -15,18 +19,35 @@ from actors.room.voice import Voice
 SECONDS = 1.0
 TYPING_LIMIT = 200
 """Nobody can follow who is typing in a larger room."""
+TYPISTS = 20
+"""Told at once, the latest: nobody reads more names in a second, and an alert may wait behind them in a slow line."""
+COUNTED = 100
+"""Messages at most whose reactions one frame tells."""
+RETOLD_S = 10.0
+"""So long what was told of reactions is told again with what is new. In a slow line a frame replaces the one before
+it, and must not say less."""
 
 
 class News:
     """Merges what happens within a second, and wakes only when there is something. `seats` is the room's own set."""
 
-    def __init__(self, room: RoomName, voice: Voice, presence: Presence, seats: Collection[Seat]) -> None:
-        self.reactions: dict[int, dict[str, int]] = {}
-        """Counts that changed and have not been told."""
+    def __init__(
+        self,
+        room: RoomName,
+        voice: Voice,
+        presence: Presence,
+        seats: Collection[Seat],
+        precedence: Precedence | None = None,
+    ) -> None:
         self._room = room
         self._voice = voice
         self._presence = presence
         self._seats = seats
+        self._precedence = precedence or Precedence()
+        self._reactions: dict[int, dict[str, int]] = {}
+        """Counts that changed and have not been told."""
+        self._told: dict[int, tuple[float, dict[str, int]]] = {}
+        """Counts that were told lately, and when; the oldest first."""
         self._typists: dict[MemberId, Nickname] = {}
         self._rules = b""
         self._stirred = trio.Event()
@@ -35,8 +56,13 @@ class News:
         self._stirred.set()
 
     def reacted(self, seq: int, counts: dict[str, int]) -> None:
-        self.reactions[seq] = counts
+        self._reactions[seq] = counts
         self._stirred.set()
+
+    def forget(self, seq: int) -> None:
+        """The message is not to be seen any more."""
+        self._reactions.pop(seq, None)
+        self._told.pop(seq, None)
 
     def rules(self, frame: bytes) -> None:
         self._rules = frame
@@ -44,6 +70,7 @@ class News:
 
     def typing(self, member: MemberId, nickname: Nickname) -> None:
         if self._presence.online <= TYPING_LIMIT:
+            self._typists.pop(member, None)
             self._typists[member] = nickname
             self._stirred.set()
 
@@ -56,15 +83,28 @@ class News:
                 rules, self._rules = self._rules, b""
                 await self._tell_all("rules", rules)
             await self._tell_presence(now.mono, policy().at(now.wall).presence)
-            reactions, self.reactions = self.reactions, {}
-            for seq, counts in reactions.items():
-                await self._tell_all(f"reactions:{seq}", self._voice.reactions(self._room, {seq: counts}))
-            typists, self._typists = self._typists, {}
-            for member, nickname in typists.items():
-                await self._tell_all(f"typing:{member}", self._voice.typing(self._room, member, nickname))
+            if self._reactions:
+                counts = self._counts_to_tell(now.mono)
+                await self._tell_all("reactions", self._voice.reactions(self._room, counts))
+            if self._typists:
+                typists, self._typists = list(self._typists.items())[-TYPISTS:], {}
+                told = [self._voice.typing(self._room, member, nickname) for member, nickname in typists]
+                await self._tell_all("typing", b"".join(told))
             await trio.sleep(SECONDS)
-            if self._presence.has_news:
+            if self._presence.has_news or self._reactions:
                 self._stirred.set()
+
+    def _counts_to_tell(self, now: float) -> dict[int, dict[str, int]]:
+        """What is new, as far as it fits, and what was told a moment ago."""
+        told = self._told
+        for seq in list(self._reactions)[:COUNTED]:
+            told.pop(seq, None)
+            told[seq] = now, self._reactions.pop(seq)
+        for seq in [seq for seq, (when, _) in told.items() if when < now - RETOLD_S]:
+            del told[seq]
+        for seq in list(told)[:-COUNTED]:
+            del told[seq]
+        return {seq: counts for seq, (_, counts) in told.items()}
 
     async def _tell_presence(self, now: float, allowed: str) -> None:
         match self._presence.due(now, allowed):
@@ -76,10 +116,10 @@ class News:
                 return
         await self._tell_all("presence", frame, lambda seat: seat.presence)
 
-    async def _tell_all(self, key: str, frame: bytes, wanted: Callable[[Seat], bool] = lambda seat: True) -> None:
+    async def _tell_all(self, key: str, frames: bytes, wanted: Callable[[Seat], bool] = lambda seat: True) -> None:
         key = f"{self._room}:{key}"
         seats = [seat for seat in self._seats if wanted(seat)]
         for start in range(0, len(seats), CHUNK):
             for seat in seats[start : start + CHUNK]:
-                seat.outlet.news(key, frame)
-            await trio.lowlevel.checkpoint()
+                seat.outlet.news(key, frames)
+            await self._precedence.give_way()

@@ -13,14 +13,15 @@ from actors.journal.log import LogFailed, RoomLog, RoomRecord
 from actors.kernel import ActorGone, MailboxFull, Ref, Supervisor
 from actors.names import RoomCode, RoomName
 from actors.refusals import Reason, Refused
-from actors.room.messages import Done, RecordChanged, Remove, Request, RoomMessage
+from actors.room.messages import Done, RecordChanged, Remove, Reply, Request, RoomMessage
+from actors.room.readmission import GONE
 from actors.room.table import RoomTable
 from actors.tally import RoomTally
 
 T = TypeVar("T")
 
+INTERRUPTED = Refused(Reason.UNAVAILABLE, "this was interrupted: look whether it was done, and try again", 1_000)
 UNKNOWN = Refused(Reason.UNKNOWN_ROOM, "there is no such room")
-GONE = "this room has been deleted"
 
 
 @frozen
@@ -92,7 +93,9 @@ class Unasked:
 
 
 class Clerk:
-    """`create`: as the directory does it, with dice for the code where there is none (KeyError: it is taken)."""
+    """Whatever changes a room's record goes through here, one thing at a time: what is written is the whole record.
+
+    `create`: as the directory does it, with dice for the code where there is none (KeyError: it is taken)."""
 
     def __init__(
         self,
@@ -114,18 +117,26 @@ class Clerk:
         self._one_at_a_time = trio.Lock()
 
     async def carry_out(self, order: RoomOrder) -> None:
-        async with self._one_at_a_time:
-            match order:
-                case CreateRoom():
-                    order.reply.answer(await self._tried(lambda: self._create(order)))
-                case UpdateRoom():
-                    order.reply.answer(await self._tried(lambda: self._update(order)))
-                case DeleteRoom(name=name):
-                    order.reply.answer(await self._tried(lambda: self._delete(name)))
-                case RestoreRoom(name=name):
-                    order.reply.answer(await self._tried(lambda: self._change(name, deleted=None)))
-                case PurgeRoom(name=name):
-                    order.reply.answer(await self._tried(lambda: self._purge(name)))
+        match order:
+            case CreateRoom():
+                await self._carry_out(order.reply, lambda: self._create(order))
+            case UpdateRoom():
+                await self._carry_out(order.reply, lambda: self._update(order))
+            case DeleteRoom(name=name):
+                await self._carry_out(order.reply, lambda: self._delete(name))
+            case RestoreRoom(name=name):
+                await self._carry_out(order.reply, lambda: self._change(name, deleted=None))
+            case PurgeRoom(name=name):
+                await self._carry_out(order.reply, lambda: self._purge(name))
+
+    async def _carry_out(self, reply: Reply[T], do: Callable[[], Awaitable[T | Refused]]) -> None:
+        """Answered once, also when the directory ends before it is done."""
+        answer: T | Refused = INTERRUPTED
+        try:
+            async with self._one_at_a_time:
+                answer = await self._tried(do)
+        finally:
+            reply.answer(answer)
 
     async def _tried(self, do: Callable[[], Awaitable[T | Refused]]) -> T | Refused:
         try:
@@ -134,6 +145,36 @@ class Clerk:
             return Refused(Reason.UNAVAILABLE, f"not now: {failure}", failure.retry_after_ms)
         except KeyError:
             return Refused(Reason.FORBIDDEN, "another room has this code")
+
+    # Of its own accord
+
+    async def note_active(self, name: RoomName, wall: float) -> None:
+        """When somebody was last in the room. In line with the orders: it writes the whole record."""
+        async with self._one_at_a_time:
+            known = self._table.known.get(name)
+            if known is not None:
+                with suppress(LogFailed, KeyError):
+                    self._table.renote(known, await self._log.update(evolve(known.record, active=wall)))
+
+    async def forget_if_bare(self, name: RoomName) -> None:
+        """A room in which nothing was ever said does not outlive its last visitor. While the log is asked, the name is
+        neither known nor free: who comes in between waits like for a room in the making."""
+        async with self._one_at_a_time:
+            known = self._table.known.get(name)
+            if known is None or name in self._refs:
+                return  # another order was quicker, or somebody has come
+            del self._table.known[name]
+            self._table.making[name] = []
+            gone = False
+            with suppress(LogFailed):  # then it stays
+                gone = await self._log.forget(name)
+            if gone:
+                self._table.codes.pop(known.record.code, None)
+            else:
+                self._table.known[name] = known
+            self._table.made(name)
+
+    # Orders
 
     async def _create(self, order: CreateRoom) -> RoomRecord | Refused:
         name = order.name
@@ -180,17 +221,19 @@ class Clerk:
             return UNKNOWN
         if known.record.deleted is None:
             await self._delete(name)
+        self._tell(name, Remove(Unasked(), None, GONE))  # whoever is still there
         self._table.forget(known)
         self._table.making[name] = []
-        gone = False
+        stays = True
         try:
             ref = self._refs.pop(name, None)
             if ref is not None:
                 await self._rooms.stop_and_wait(ref.name)
-            gone = await self._log.purge(name)
+            there_was = await self._log.purge(name)
+            stays = False
         finally:
-            if not gone:
+            if stays:
                 self._table.note(known.record)
             self._table.made(name)
         self._tallies.pop(name, None)
-        return Done()
+        return Done() if there_was else UNKNOWN

@@ -1,9 +1,10 @@
 """Pages of a log for members who are behind: read from disk once, framed once, shared by all who need them."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from actors.events import Deleted, Edited, Entry, Message, Veiling
+from actors.events import Deleted, Edited, Entry, Veiling
+from actors.journal import sizes
 from actors.journal.log import RoomLog
 from actors.names import Epoch, RoomName
 from actors.room.voice import Voice
@@ -11,8 +12,6 @@ from actors.room.voice import Voice
 PAGE_ENTRIES = 200
 PAGE_BYTES = 64 * 1024
 READ_BYTES = 1024 * 1024
-ENTRY_BYTES = 100
-"""What an entry costs beside its words."""
 
 Framed = tuple[int, bytes]
 """seq and the frame that says it."""
@@ -22,13 +21,7 @@ class EpochOver(Exception):
     """The log has begun a new epoch under a room that is up: the room has to be opened again."""
 
 
-def fitting(entries: Sequence[Entry], max_bytes: int, *, newest: bool) -> Sequence[Entry]:
-    """As many of them, from the newest or from the oldest on, as RoomLog.read would give: one at least."""
-    for count, entry in enumerate(reversed(entries) if newest else entries):
-        max_bytes -= ENTRY_BYTES + (len(entry.body.text.encode()) if isinstance(entry.body, Message | Edited) else 0)
-        if count and max_bytes < 0:
-            return entries[-count:] if newest else entries[:count]
-    return entries
+fitting = sizes.fitting
 
 
 class Pages:
@@ -97,8 +90,18 @@ class Pages:
                 self._stale += 1
                 self._drop((room, entry.epoch, (target - 1) - (target - 1) % PAGE_ENTRIES))
             case _ if isinstance(entry.body, Deleted | Veiling):
-                self._stale += 1
-                for key in [key for key in self._kept if key[0] == room]:
-                    self._drop(key)
+                self.forget(room)
             case _:
                 pass
+
+    def trimmed(self, room: RoomName, oldest: int) -> None:
+        """What is before `oldest` is served no more."""
+        self._stale += 1
+        for key in [key for key in self._kept if key[0] == room and key[2] + 1 < oldest]:
+            self._drop(key)
+
+    def forget(self, room: RoomName) -> None:
+        """Nobody reads there just now, or all of it may read otherwise."""
+        self._stale += 1
+        for key in [key for key in self._kept if key[0] == room]:
+            self._drop(key)

@@ -49,14 +49,6 @@ class Counted:
 Announcement = Diff | Counted
 
 
-@frozen
-class Entered:
-    nickname: Nickname
-    """As it stands in this room."""
-    new: bool
-    """False: the member was here already, or still within grace."""
-
-
 @define
 class _Here:
     nickname: Nickname
@@ -121,12 +113,13 @@ class Presence:
 
     # Events
 
-    def enter(self, member: MemberId, nickname: Nickname) -> Entered:
-        """One more connection of this member. A member who is here, or within grace, keeps the name they have."""
+    def enter(self, member: MemberId, nickname: Nickname) -> Nickname:
+        """One more connection of this member. Returns the name as it stands in this room: a member who is here, or
+        within grace, keeps the one they have."""
         here = self._here.get(member)
         if here is not None:
             here.seats += 1
-            return Entered(here.nickname, new=False)
+            return here.nickname
         wanted = self._skeleton(nickname)
         given = self._free_name(nickname, wanted)
         here = _Here(given, wanted if given == nickname else self._skeleton(given), wanted, seats=1)
@@ -136,7 +129,7 @@ class Presence:
         self._note(member, None)
         if self._listing is not None:
             insort(self._listing, _row(member, given))
-        return Entered(given, new=True)
+        return given
 
     def leave_seat(self, member: MemberId) -> bool:
         """One connection fewer. True: it was the last, and grace begins; nothing is announced yet."""

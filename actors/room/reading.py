@@ -15,6 +15,10 @@ from actors.room.news import News
 from actors.room.pages import PAGE_BYTES, fitting
 from actors.room.tools import RoomTools
 
+READS = 32
+REACTIONS = 256
+"""Some hundred may come in one pass of the loop; they wait for one commit together."""
+
 
 class Reading:
     def __init__(self, name: RoomName, tools: RoomTools, book: Book, news: News, nursery: trio.Nursery) -> None:
@@ -22,11 +26,12 @@ class Reading:
         self._tools = tools
         self._book = book
         self._news = news
-        self._lookups = Lookups(nursery)
+        self._reads = Lookups(nursery, READS, "many people are reading old messages here; try again")
+        self._reactions = Lookups(nursery, REACTIONS, "many people are reacting here; try again")
         self._reacting: dict[int, Reacting] = {}
 
     def react(self, react: React) -> None:
-        self._lookups.start(react.reply, partial(self._react, react))
+        self._reactions.start(react.reply, partial(self._react, react))
 
     def history(self, ask: History) -> None:
         self._book.fade(self._tools.clock.now().wall - self._tools.keep_s)
@@ -34,10 +39,10 @@ class Reading:
         recent = self._book.recent(ask.before, ask.after, ask.limit)
         self._tools.tally.history_access.observe(perf_counter() - started)
         if recent is None:
-            self._lookups.start(ask.reply, partial(self._old_history, ask))
+            self._reads.start(ask.reply, partial(self._old_history, ask))
             return
         book = self._book
-        recent = tuple(fitting(recent, PAGE_BYTES, newest=ask.after is None))
+        recent = tuple(fitting(recent, PAGE_BYTES, newest=ask.after is None, reactions=book.reactions))
         if ask.after is None:
             more = bool(recent) and recent[0].seq > book.oldest
         else:

@@ -18,6 +18,7 @@ Why = Literal["trimmed", "epoch", "too_many"]
 PATIENCE_S = 10.0
 FLOOR = 10
 PAGE_S = 3.0
+OWED_S = 1.0
 PAGE_MIN_BYTES = 2 * 1024
 PAGE_MAX_BYTES = 64 * 1024
 
@@ -38,8 +39,8 @@ class Gap:
 class Plan:
     """Send the gap, then everything after `cursor`; `caught_up` is due at `target` (at once when cursor == target).
 
-    `beyond_head`: the client has seen more of this very epoch than the room has. Either the room has yet to fold it,
-    or the log has lost it: then the room must begin a new epoch and plan again. The rest of the plan only says gap."""
+    `beyond_head`: the client says that it has seen more of this very epoch than the room has, and is to be served anew
+    (`plan_join`). The rest of the plan only says gap."""
 
     mode: Mode
     cursor: int
@@ -99,6 +100,16 @@ def page_budget(bytes_per_s: float | None) -> int:
     if bytes_per_s is None:
         return PAGE_MAX_BYTES
     return int(min(max(bytes_per_s * PAGE_S, PAGE_MIN_BYTES), PAGE_MAX_BYTES))
+
+
+def allowance(before: int, owed: int, bytes_per_s: float | None) -> int:
+    """Bytes that the kernel may hold of a slow line when the next page is due: what leaves in about 1 s. A kernel takes
+    far more (16 KiB of 2 KiB pages, seen on loopback), and all of that is old by the time it is read. While nobody
+    knows how fast the line is it begins small and doubles each time that all has arrived (as RFC 5681, section 3.1,
+    does), so that whoever only came out of a tunnel is not slow for long."""
+    if bytes_per_s is not None:
+        return max(PAGE_MIN_BYTES, int(bytes_per_s * OWED_S))
+    return min(2 * before, PAGE_MAX_BYTES) if owed == 0 else before
 
 
 def _newest(count: int, head: int, oldest: int) -> int:

@@ -1,6 +1,6 @@
 """What every room of a house is given, and who hears the log's verdicts for it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from math import inf
 
 import trio
@@ -8,23 +8,22 @@ from attrs import field, frozen
 
 from actors.clock import Clock, Now
 from actors.journal.log import RoomLog, Stored
-from actors.names import RoomName
-from actors.people.registry import Seated
+from actors.names import MemberId, RoomName
+from actors.people.precedence import Precedence
 from actors.people.standing import Standing
+from actors.people.visits import Seated
 from actors.refusals import Refused
-from actors.room.book import Book
+from actors.room.book import TAIL_LIMIT, Book
 from actors.room.messages import Post
 from actors.room.pages import Pages
 from actors.room.presence import Presence
 from actors.room.voice import Voice
 from actors.tally import RoomTally, Tally
 
-TAIL_LIMIT = 100
-
 
 @frozen
 class RoomTools:
-    """What every room of a house is given. `seated` asks people/ whom to re-admit."""
+    """What every room of a house is given. `seated`: whom a room that starts again has to re-admit."""
 
     log: RoomLog
     voice: Voice
@@ -34,12 +33,15 @@ class RoomTools:
     """By room, for those that are up."""
     clock: Clock
     presence: Callable[[], Presence]
-    seated: Callable[[RoomName], Awaitable[Seated]]
+    seated: Callable[[RoomName], Seated]
     tail: int = TAIL_LIMIT
     keep_s: float = inf
     """Retention: a room whose members stay does not outlive it in memory."""
     standing: Standing = field(factory=Standing)
     """Read here, written by the admin alone."""
+    precedence: Precedence = field(factory=Precedence)
+    put_out: Callable[[RoomName, tuple[MemberId, ...]], None] = lambda room, members: None
+    """Told who was taken out of a room by an order."""
 
 
 @frozen

@@ -11,7 +11,8 @@ from trio.testing import MockClock
 from actors.kernel import Actor, Child, Ref, Supervisor
 from actors.names import Epoch, MemberId, Nickname, RoomName
 from actors.people.outlet import Seat, Visit
-from actors.people.registry import REPLACED, Arrived, Departed, Everyone, People, PeopleMessage, Seated, SeatsIn
+from actors.people.registry import Arrived, Departed, Everyone, People, PeopleMessage, SeatsIn
+from actors.people.visits import REPLACED, Seated, Visits
 from actors.room.messages import Lapsed, RoomMessage
 from tests.room.fakes import FakeOutlet
 
@@ -61,6 +62,7 @@ as_visit: type[Visit] = Stranger
 
 @define(repr=False)
 class Registry:
+    visits: Visits
     people: Ref[PeopleMessage]
     supervisor: Supervisor
     rooms: dict[RoomName, Ref[RoomMessage]]
@@ -74,12 +76,12 @@ class Registry:
 
     def arrives(self, member: str, *rooms: RoomName) -> Stranger:
         visit = Stranger(member, FakeOutlet(self.nursery), *rooms)
-        self.people.tell(Arrived(visit))
+        self.visits.arrive(visit)
         return visit
 
     def departs(self, *visits: Stranger) -> None:
         for visit in visits:
-            self.people.tell(Departed(visit))
+            self.visits.depart(visit)
 
     async def seated(self, room: RoomName = STAGE) -> Seated:
         with trio.fail_after(10):
@@ -93,10 +95,11 @@ class Registry:
 @asynccontextmanager
 async def registry(*, grace_s: float = 20.0, most: int = 4) -> AsyncIterator[Registry]:
     supervisor, rooms = Supervisor(), dict[RoomName, Ref[RoomMessage]]()
-    people = supervisor.start(Child("people", lambda: People(rooms, grace_s=grace_s, most=most), capacity=20_000))
+    visits = Visits(grace_s=grace_s, most=most)
+    people = supervisor.start(Child("people", lambda: People(rooms, visits)))
     async with trio.open_nursery() as nursery:
         await nursery.start(supervisor.run)
-        here = Registry(people, supervisor, rooms, nursery)
+        here = Registry(visits, people, supervisor, rooms, nursery)
         here.room(STAGE)
         here.room(PIT)
         yield here
@@ -151,6 +154,18 @@ async def test_a_departure_of_nobody_is_nothing(autojump_clock: MockClock) -> No
         here.departs(Stranger("ana", FakeOutlet(here.nursery), STAGE))
         await trio.sleep(60)
         assert here.heard[STAGE] == []
+
+
+async def test_whoever_has_the_address_only_may_say_it_there(autojump_clock: MockClock) -> None:
+    async with registry() as here:
+        ana = Stranger("ana", FakeOutlet(here.nursery), STAGE)
+        here.people.tell(Arrived(ana))
+        here.people.tell(Arrived(ana))
+        assert await here.everyone() == (ana,)
+        here.people.tell(Departed(ana))
+        assert await here.everyone() == ()
+        await trio.sleep(60)
+        assert here.heard[STAGE] == [(20.0, "ana")]
 
 
 # Grace

@@ -30,6 +30,16 @@ def test_a_mute_in_one_room_is_none_in_another() -> None:
     assert standing.may_enter(ANA, HALL, NOW) is None
 
 
+def test_whoever_is_marked_in_any_way_is_named() -> None:
+    standing = Standing()
+    assert standing.marked() == set()
+    standing.put(Sanction("mute", ANA, room=HALL))
+    standing.put(Sanction("ban", None, "192.0.2.7"))
+    standing.badges[BO] = "steward"
+    standing.roles[MemberId("m_cy")] = "staff"
+    assert standing.marked() == {ANA, BO, MemberId("m_cy")}
+
+
 def test_of_two_mutes_the_longer_one_is_told() -> None:
     standing = Standing()
     standing.put(Sanction("mute", ANA, room=HALL, until=NOW + 5))

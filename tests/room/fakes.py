@@ -129,6 +129,10 @@ class MemoryFollowing:
     wake: Callable[[], None]
     pending: list[Entry] = field(factory=list)
 
+    @property
+    def oldest(self) -> int:
+        return self.shelf.oldest
+
     def take(self) -> Sequence[Entry]:
         taken, self.pending = self.pending, []
         return taken
@@ -255,7 +259,11 @@ class MemoryLog:
         self.fill(name, entries)
 
     def trim(self, name: RoomName, oldest: int) -> None:
-        self.shelves[name].oldest = oldest
+        """As the log says it: within a minute, or not at all to whom it has not woken."""
+        shelf = self.shelves[name]
+        shelf.oldest = oldest
+        for following in shelf.followings:
+            following.wake()
 
     # RoomLog
 
@@ -320,9 +328,6 @@ class MemoryLog:
     async def purge(self, room: RoomName) -> bool:
         await self._answering("purge", room)
         return self.shelves.pop(room, None) is not None
-
-    async def renew(self, room: RoomName) -> RoomRecord:
-        raise NotImplementedError
 
     async def rooms(self) -> list[RoomRecord]:
         await self._answering("rooms")
@@ -435,7 +440,8 @@ class LineVoice:
 
 
 def words(frame: bytes) -> list[str]:
-    return frame.decode().rstrip("\n").split("|")
+    """Of an alert, which comes as a real WebSocket frame, its bytes more or less."""
+    return frame.decode(errors="replace").rstrip("\n").split("|")
 
 
 # The outlet
@@ -474,6 +480,7 @@ class FakeOutlet:
     bound_bytes: int = 512 * 1024
     bound_frames: int = 512
     bytes_per_s: float | None = None
+    owed: int = 0
     dead: bool = False
     code: int = 0
     overflows: int = 0
@@ -489,6 +496,9 @@ class FakeOutlet:
     _page_began: float = 0.0
 
     # The protocol
+
+    def look(self) -> int:
+        return self.owed
 
     def chat(self, batch: Batch) -> bool:
         self.offered += 1

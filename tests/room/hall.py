@@ -18,7 +18,6 @@ from actors.journal.log import Page, Stored
 from actors.kernel import ActorGone, Budget, ChildCrashed, ChildQuarantined, ChildRestarted, Ref, SupervisionEvent
 from actors.names import Below, Cid, Epoch, MemberId, Nickname, RoomName
 from actors.people.outlet import Seat
-from actors.people.registry import Arrived, Departed
 from actors.refusals import Reason, Refused
 from actors.room import messages as say
 from actors.room.actor import Room
@@ -153,11 +152,12 @@ class Phone:
         self.outlet_faults = True
         self.parted: list[int] = []
         self.lines: list[list[str]] = []
+        self.alerts: list[bytes] = []
         self.departed = False
         self.cids = 0
         self.answers: list[Answer] = []
         hall.phones.append(self)
-        self._tell(hall.house.people, Arrived(self))
+        hall.house.visits.arrive(self)
 
     def _at(self, point: str) -> None:
         if self.outlet_faults and MAIN in self.seats and not self.outlet.dead:
@@ -188,7 +188,7 @@ class Phone:
         for seat in self.seats.values():
             seat.level = False
             self._pass_on(seat.room, SeatLost(seat))
-        self._tell(self.hall.house.people, Departed(self))
+        self.hall.house.visits.depart(self)
 
     def _pass_on(self, room: RoomName, fact: RoomMessage) -> None:
         ref = self.hall.house.refs.get(room)
@@ -231,11 +231,7 @@ class Phone:
         def joined(value: Joined | Refused) -> None:
             if isinstance(value, Refused):
                 return
-            earlier = self.seats.get(seat.room)
             self.seats[seat.room] = seat
-            if earlier is not None:
-                earlier.level = False
-                self._pass_on(seat.room, SeatLost(earlier))
             if self.departed:
                 self._pass_on(seat.room, SeatLost(seat))
             held = since.seq if since is not None and since.epoch == value.epoch else "-"
@@ -251,11 +247,16 @@ class Phone:
         return self.join(room, since=since, **how)
 
     def leave(self, room: str = MAIN) -> Answer:
-        seat = self.seats.pop(RoomName(room))
+        seat = self.seats[RoomName(room)]
         place = self.places.get(room)
-        if place:
-            place.here = False
-        return self._give(room, say.Leave(Answer(), seat))
+
+        def left(value: say.Done | Refused) -> None:
+            if isinstance(value, say.Done) and self.seats.get(seat.room) is seat:
+                del self.seats[seat.room]
+                if place:
+                    place.here = False
+
+        return self._give(room, say.Leave(Answer(left), seat))
 
     def post(self, text: str = "hi", room: str = MAIN, *, cid: str = "", reply_to: int | None = None) -> Answer:
         name = self.seats[RoomName(room)].nickname if RoomName(room) in self.seats else self.nickname
@@ -297,10 +298,14 @@ class Phone:
 
     def _hear(self, frame: bytes) -> None:
         """Never raises: it may be called from within a room."""
-        try:
-            self._check(words(frame))
-        except AssertionError as wrong:
-            self.hall.wrong.append(wrong)
+        if frame.startswith((b"alert ", b"over ")):
+            self.alerts.append(frame)
+            return
+        for line in frame.splitlines(keepends=True):
+            try:
+                self._check(words(line))
+            except AssertionError as wrong:
+                self.hall.wrong.append(wrong)
 
     def _check(self, line: list[str]) -> None:
         kind, room = line[0], line[1]

@@ -225,7 +225,8 @@ async def test_reactions_that_are_counted_together_end_with_the_newest_count(aut
         await hall.quiet(3)
         late = await hall.guest("m_late")
         assert late.place().told[-1] == ("reactions", " ".join(f"{target}+8" for target in range(1, 11)))
-        last = {line[1].partition("+")[0]: line[1] for line in phones[0].place().told if line[0] == "reactions"}
+        frames = [line[1].split() for line in phones[0].place().told if line[0] == "reactions"]
+        last = {told.partition("+")[0]: told for frame in frames for told in frame}
         assert sorted(last.values()) == sorted(f"{target}+8" for target in range(1, 11))
 
 
@@ -290,6 +291,20 @@ async def test_only_so_many_read_old_messages_at_once(autojump_clock: MockClock)
         assert [type(value) for value in values].count(Page) == 32
         assert {refused(value) for value in values if isinstance(value, Refused)} == {Reason.BUSY}
         assert isinstance(await ana.history(before=100).wait(), Page)
+
+
+async def test_a_burst_of_hearts_is_not_refused_for_those_who_read(autojump_clock: MockClock) -> None:
+    """Both shared the 32 of a room; one pass of a room's turns brings more than that."""
+    log = MemoryLog(read_s=lambda: 1.0)
+    log.fill(MAIN, 300)
+    async with open_hall(log=log) as hall:
+        ana = await hall.guest(tail=0)
+        reads = [ana.history(before=100) for _ in range(40)]
+        hearts = [ana.react(300, emoji=str(n)) for n in range(300)]
+        values = [await answer.wait() for answer in hearts]
+        assert [type(value) for value in values].count(Done) == 256
+        assert {refused(value) for value in values if isinstance(value, Refused)} == {Reason.BUSY}
+        assert [type(await answer.wait()) for answer in reads].count(Page) == 32
 
 
 async def test_who_reads_while_the_room_crashes_is_answered(autojump_clock: MockClock) -> None:

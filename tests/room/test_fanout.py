@@ -1,11 +1,15 @@
 """Slow readers: what they are told, how they are fed, and that nobody else waits for them."""
 
+from typing import Any
+
+import pytest
 import trio
 from trio.testing import MockClock
 
 from actors.journal.log import Stored
 from actors.names import RoomName
 from actors.room.messages import Position
+from gateway.line_speed import LineSpeed
 from tests.room.fakes import MemoryLog
 from tests.room.hall import MAIN, Hall, Phone, open_hall
 
@@ -261,6 +265,26 @@ async def test_who_is_far_too_slow_is_taken_ahead_with_a_gap(autojump_clock: Moc
         assert told == hall.head() == 1_200, "nothing is skipped silently"
 
 
+async def test_who_is_slow_gets_no_page_while_the_kernel_has_enough_for_them(autojump_clock: MockClock) -> None:
+    """A kernel that took page after page held 20 KB of old words, which a phone at 1 kB/s read before the new ones."""
+    async with open_hall(tail=10) as hall:
+        ana, bo = await hall.crowd(2)
+        slow_down(bo, 1_000, frames=20)
+        for _ in range(20):
+            await talk(ana, 20, size=200)
+            await trio.sleep(0.1)
+        await trio.sleep(5)
+        assert bo.seats[MAIN].hurried
+        bo.outlet.owed = 20_000
+        bo.outlet.at_pace(None)
+        await trio.sleep(1)
+        pages = len(bo.outlet.pages)
+        await trio.sleep(60)
+        assert len(bo.outlet.pages) == pages
+        bo.outlet.owed = 0
+        await hall.all_level([ana, bo], within=60)
+
+
 async def test_who_came_back_over_a_slow_line_gets_everything(autojump_clock: MockClock) -> None:
     log = MemoryLog()
     log.fill(MAIN, 300, size=200)
@@ -358,3 +382,48 @@ async def test_who_leaves_while_fed_is_fed_no_more(autojump_clock: MockClock) ->
         await trio.sleep(5)
         assert ana.place().got == []
         assert (await hall.census()).behind == 0
+
+
+@pytest.mark.parametrize("round_trip", [0.02, 0.05, 0.2])
+async def test_who_comes_out_of_a_tunnel_is_level_in_seconds_and_misses_nothing(
+    round_trip: float, autojump_clock: MockClock
+) -> None:
+    """On a line whose acknowledgements take a round trip nothing had ever arrived at the look after a page: a phone
+    that had fallen behind once was fed 4 KiB a rest for ten seconds, and then cut with a gap for being so slow."""
+    async with open_hall(tail=10) as hall:
+        ana, bo = await hall.crowd(2)
+        slow_down(bo, 0, frames=20)
+        for _ in range(100):
+            await talk(ana, 20, size=200)
+        line = Line(bo.outlet, round_trip)
+        began = trio.current_time()
+        bo.outlet.at_pace(None)
+        await hall.all_level([ana, bo], within=6)
+        assert trio.current_time() - began < 6
+        assert bo.place().count("gap") == 0
+        assert line.total > 400_000
+
+
+class Line:
+    """What an outlet has sent is acknowledged one round trip later; its speed is what the gateway makes of that."""
+
+    def __init__(self, outlet: Any, round_trip: float) -> None:
+        self._sent: list[tuple[float, int]] = []
+        self.total = 0
+        self._outlet, self._round_trip, self._hear = outlet, round_trip, outlet.hear
+        self._speed: LineSpeed | None = None
+        outlet.hear, outlet.look, outlet._left = self.hear, self.look, lambda run: None
+
+    def hear(self, frame: bytes) -> None:
+        self.total += len(frame)
+        self._sent.append((trio.current_time() + self._round_trip, len(frame)))
+        self._hear(frame)
+
+    def look(self) -> int:
+        now = trio.current_time()
+        arrived = sum(size for at, size in self._sent if at <= now)
+        if self._speed is None:
+            self._speed = LineSpeed(now, arrived)
+        self._speed.look(now, arrived, self.total - arrived)
+        self._outlet.bytes_per_s = self._speed.bytes_per_s
+        return self.total - arrived

@@ -7,6 +7,7 @@ from trio.testing import MockClock
 
 from actors.events import Deleted, Edited, Entry, Message
 from actors.journal.log import LogFailed
+from actors.journal.sizes import ANSWER_BYTES, framed_bytes
 from actors.names import Cid, Epoch, MemberId, Nickname, RoomName
 from actors.room.pages import EpochOver, Framed, Pages, fitting
 from tests.room.fakes import LineVoice, MemoryLog, Shelf, words
@@ -187,12 +188,13 @@ def test_what_fits_is_counted_in_bytes_from_either_end() -> None:
         return Entry(Epoch("e"), seq, 0.0, MemberId("m"), Cid("c"), Message(Nickname("n"), words))
 
     entries = tuple(said(n, "é" * 50) for n in range(10))
-    assert fitting(entries, 600, newest=False) == entries[:3]
-    assert fitting(entries, 600, newest=True) == entries[-3:]
+    three = ANSWER_BYTES + 3 * framed_bytes(entries[0])
+    assert fitting(entries, three, newest=False) == entries[:3]
+    assert fitting(entries, three - 1, newest=False) == entries[:2]
+    assert fitting(entries, three, newest=True) == entries[-3:]
     assert fitting(entries, 1, newest=True) == entries[-1:]
     assert fitting(entries, 1, newest=False) == entries[:1]
-    assert fitting(entries, 2_000, newest=True) == entries
+    assert fitting(entries, 4_000, newest=True) == entries
     assert fitting((), 0, newest=True) == ()
-    assert fitting(tuple(evolve(e, body=Deleted(1)) for e in entries), 300, newest=False) == tuple(
-        evolve(e, body=Deleted(1)) for e in entries[:3]
-    )
+    deleted = tuple(evolve(e, body=Deleted(1)) for e in entries)
+    assert fitting(deleted, three, newest=False) == deleted[:5]

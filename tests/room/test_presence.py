@@ -5,7 +5,7 @@ import pytest
 import actors.room.presence
 from actors.names import MemberId, Nickname
 from actors.room.messages import MemberCard
-from actors.room.presence import COUNTS_ABOVE, DIFF_UP_TO, Announcement, Counted, Diff, Entered, Presence
+from actors.room.presence import COUNTS_ABOVE, DIFF_UP_TO, Announcement, Counted, Diff, Presence
 
 
 def skeleton(text: str) -> str:
@@ -24,7 +24,7 @@ def m(name: object) -> MemberId:
     return MemberId(f"m_{name}")
 
 
-def enter(presence: Presence, who: object, nickname: str | None = None) -> Entered:
+def enter(presence: Presence, who: object, nickname: str | None = None) -> Nickname:
     return presence.enter(m(who), Nickname(nickname or f"nick-{who}"))
 
 
@@ -45,7 +45,7 @@ def card(who: object, nickname: str | None = None) -> MemberCard:
 
 def test_names_that_look_alike_are_told_apart() -> None:
     presence = house()
-    assert [enter(presence, n, name).nickname for n, name in enumerate(["Bob0", "bobO", "BOB0", "Al"])] == [
+    assert [enter(presence, n, name) for n, name in enumerate(["Bob0", "bobO", "BOB0", "Al"])] == [
         "Bob0",
         "bobO 2",
         "BOB0 3",
@@ -55,7 +55,7 @@ def test_names_that_look_alike_are_told_apart() -> None:
 
 def test_a_suffix_that_someone_chose_is_passed_over() -> None:
     presence = house()
-    assert [enter(presence, n, name).nickname for n, name in enumerate(["Ana 2", "Ana", "Ana"])] == [
+    assert [enter(presence, n, name) for n, name in enumerate(["Ana 2", "Ana", "Ana"])] == [
         "Ana 2",
         "Ana",
         "Ana 3",
@@ -65,9 +65,9 @@ def test_a_suffix_that_someone_chose_is_passed_over() -> None:
 def test_a_member_who_is_here_keeps_the_name_they_have() -> None:
     presence = house()
     enter(presence, "a", "Ana")
-    assert enter(presence, "b", "Ana") == Entered(Nickname("Ana 2"), new=True)
-    assert enter(presence, "b", "Ana") == Entered(Nickname("Ana 2"), new=False)
-    assert enter(presence, "b", "Zoe") == Entered(Nickname("Ana 2"), new=False)
+    assert enter(presence, "b", "Ana") == Nickname("Ana 2")
+    assert enter(presence, "b", "Ana") == Nickname("Ana 2")
+    assert enter(presence, "b", "Zoe") == Nickname("Ana 2")
     assert presence.nickname(m("b")) == "Ana 2"
     assert presence.online == 2
 
@@ -76,12 +76,12 @@ def test_grace_keeps_the_name_and_its_end_frees_it() -> None:
     presence = house()
     enter(presence, "a", "Ana")
     assert presence.leave_seat(m("a"))
-    assert enter(presence, "b", "Ana").nickname == "Ana 2"
-    assert enter(presence, "a", "Ana") == Entered(Nickname("Ana"), new=False)
+    assert enter(presence, "b", "Ana") == "Ana 2"
+    assert enter(presence, "a", "Ana") == Nickname("Ana")
     presence.leave_seat(m("a"))
     assert presence.lapse(m("a"))
     assert presence.nickname(m("a")) is None
-    assert enter(presence, "c", "Ana").nickname == "Ana"
+    assert enter(presence, "c", "Ana") == "Ana"
 
 
 # Coming and going
@@ -282,4 +282,4 @@ def test_names_that_everyone_wanted_are_forgotten_with_them() -> None:
     for n in range(50):
         presence.leave_now(m(n))
     assert (presence._here, presence._taken, presence._wanted) == ({}, {}, {})
-    assert enter(presence, "x", "guest").nickname == "guest"
+    assert enter(presence, "x", "guest") == "guest"

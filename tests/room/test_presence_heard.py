@@ -32,10 +32,9 @@ class Listener(RuleBasedStateMachine):
     @rule(who=st.integers(0, 8), name=st.sampled_from(["Ana", "ana", "Bo", "Ana 2"]))
     def enter(self, who: int, name: str) -> None:
         got = self.presence.enter(m(who), Nickname(name))
-        assert got.new == (m(who) not in self.seats)
-        if not got.new:
-            assert got.nickname == self.names[m(who)]
-        self.names[m(who)] = got.nickname
+        if m(who) in self.seats:
+            assert got == self.names[m(who)]
+        self.names[m(who)] = got
         self.seats[m(who)] = self.seats.get(m(who), 0) + 1
 
     @rule(who=st.integers(0, 8))

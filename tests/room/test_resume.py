@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from actors.events import Policy
 from actors.names import Epoch
 from actors.room.messages import Position
-from actors.room.resume import Gap, Plan, hasten, page_budget, plan
+from actors.room.resume import Gap, Plan, allowance, hasten, page_budget, plan
 
 OLD, NOW = Epoch("e1"), Epoch("e2")
 
@@ -148,3 +148,20 @@ def test_hastening_never_goes_back_nor_past_the_newest(cursor: int, ahead: int, 
 )
 def test_a_page_is_what_leaves_in_three_seconds(rate: float | None, wanted: int) -> None:
     assert page_budget(rate) == wanted
+
+
+@pytest.mark.parametrize(
+    ("before", "owed", "rate", "wanted"),
+    [
+        (2_048, 0, None, 4_096),
+        (65_536, 0, None, 65_536),
+        (8_192, 5_000, None, 8_192),
+        (8_192, 9_000, None, 8_192),
+        (65_536, 0, 1_000.0, 2_048),
+        (2_048, 9_000, 50_000.0, 50_000),
+    ],
+)
+def test_what_a_slow_line_may_owe_grows_while_all_arrives_until_its_speed_is_known(
+    before: int, owed: int, rate: float | None, wanted: int
+) -> None:
+    assert allowance(before, owed, rate) == wanted
