@@ -1,62 +1,64 @@
 """The alerts actor: raises, revises and ends alerts, carries them to every connection ahead of all chat, reminds.
 
 It goes through the registry of people, never through rooms: no room that is full, frozen, quarantined or gone can keep
-an alert from anybody. Whatever takes longer than a turn is a task of its own: the delivery to ten thousand outlets
-stops for breath between chunks, so that the rest of the house goes on."""
+an alert from anybody. Whatever takes longer than a turn is a task of its own."""
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from functools import partial
+from collections.abc import Callable, Container, Iterable, Mapping
+from contextlib import AbstractContextManager
 
 import trio
 from attrs import define, field
 
-from actors.alerts import drafts
+from actors.alerts import drafts, looks
+from actors.alerts.attendance import Attendance, Here
 from actors.alerts.board import AlertBoard
 from actors.alerts.book import Case
-from actors.alerts.ledger import STATES, Ledger
+from actors.alerts.delivery import Delivery
+from actors.alerts.ledger import Ledger, Row
 from actors.alerts.messages import (
     AlertsMessage,
     AllClear,
     Came,
     Cancel,
     Correct,
+    EraseMember,
     Gone,
+    HelpCall,
     Joined,
     Left,
     Names,
-    NamesPage,
     Preview,
     Previewed,
+    PutOut,
     Raise,
     Receipt,
-    Report,
+    ResolveHelp,
     Summary,
     Update,
 )
 from actors.alerts.recorder import Recorder
 from actors.alerts.roster import Target
-from actors.alerts.vocabulary import Alert, AlertId, Draft, Kind, Life, Reach, ReceiptState
+from actors.alerts.vocabulary import Alert, AlertId, Draft, Kind, ReceiptState
 from actors.alerts.voice import AlertVoice
 from actors.clock import Clock, Now
-from actors.kernel import Actor, ActorGone, Asks, Inbox, Ref
+from actors.kernel import Actor, Asks, Inbox, Ref
 from actors.names import MemberId, RoomName
-from actors.people.outlet import Outlet, Visit
-from actors.people.registry import Everyone, PeopleMessage
+from actors.people.outlet import Outlet
+from actors.people.precedence import Precedence
+from actors.people.registry import PeopleMessage
 from actors.refusals import Reason, Refused
 from actors.stats.activity import Activity, Silent
 
-CHUNK = 64
-"""Outlets between two breaths: at some 15 us each, about a millisecond."""
 RECORD_S = 0.05
 """Life safety outranks durability: an alert that is not on disk by then goes out."""
 TICK_S = 0.25
-EVERYONE_S = 2.0
 FINISH_S = 1.5
 TOUCH_S = 3_600.0
 """How often those who are connected are noted as seen."""
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 KEEP_ENDED_S = 86_400.0
+CALLS_TOLD = 8
+"""Calls for help of one member in one alert that are events of their own; the newest note stands in the ledger."""
 
 
 @define
@@ -71,6 +73,7 @@ class AlertTools:
     zones: Mapping[RoomName, str] = field(factory=dict)
     notice: Callable[[Alert], None] = lambda alert: None
     activity: Activity = field(factory=Silent)
+    precedence: Precedence = field(factory=Precedence)
 
 
 class Alerts(Actor[AlertsMessage]):
@@ -80,9 +83,11 @@ class Alerts(Actor[AlertsMessage]):
         self._roster = board.roster
         self._tools = tools
         self._nursery: trio.Nursery | None = None
-        self._arrivals: list[Came | Joined] = []
-        """Who came while the registry was being asked who is here."""
-        self._asking = 0
+        self._attendance = Attendance(tools.people)
+        self._delivery = Delivery(board.book, tools.voice, tools.clock, self._attendance, self._holding)
+        self._left: dict[tuple[MemberId, RoomName], None] = {}
+        """Who has left with one connection, and may sit there with another."""
+        self._calls_told: dict[tuple[MemberId, AlertId], int] = {}
         self._touched_at = trio.current_time()
         self._stirred = trio.Event()
         """Something has come: there may be something to be done in time."""
@@ -92,6 +97,9 @@ class Alerts(Actor[AlertsMessage]):
         assert self._board.recorder is not None
         return self._board.recorder
 
+    def _holding(self, ledger: Ledger) -> AbstractContextManager[None]:
+        return self._recorder.holding(ledger)
+
     async def started(self) -> None:
         """AlertsUnusable."""
         await self._board.open()
@@ -99,6 +107,7 @@ class Alerts(Actor[AlertsMessage]):
     async def run(self, inbox: Inbox[AlertsMessage]) -> None:
         async with trio.open_nursery() as self._nursery:
             self._nursery.start_soon(self._tick)
+            self._resume(self._tools.clock.now())
             await super().run(inbox)
             with trio.move_on_after(FINISH_S, shield=True):
                 await self._recorder.finish()
@@ -107,6 +116,14 @@ class Alerts(Actor[AlertsMessage]):
     def _soon(self, task: Callable[..., object], *args: object) -> None:
         assert self._nursery is not None
         self._nursery.start_soon(task, *args)  # type: ignore[arg-type]
+
+    def _resume(self, now: Now) -> None:
+        """The instance before may have crashed while it carried an alert; after a start nobody is here yet. Once for
+        each revision: should the crash lie in it, alerts to come must not go down with it."""
+        for case in self._book.cases.values():
+            if case.is_listed(now.wall) and case.resumed_rev < case.alert.rev:
+                case.resumed_rev = case.alert.rev
+                self._soon(self._delivery.resume, case)
 
     def handle(self, message: AlertsMessage) -> None:
         now = self._tools.clock.now()
@@ -123,40 +140,19 @@ class Alerts(Actor[AlertsMessage]):
             case Joined():
                 self._joined(message, now)
             case Left(member, room):
-                self._roster.left(member, room, now.wall)
+                self._leave(member, room, now)
+            case PutOut(members, room):
+                self._roster.put_out(members, room, now.wall)
             case Gone(member):
                 self._roster.gone(member, now.wall)
-            case Summary(asks, alert):
-                asks.answer(self._summary(alert))
-            case Names():
-                message.asks.answer(self._names(message))
-            case Preview():
-                self._soon(self._preview, message)
-
-    # -- who is here ---------------------------------------------------------------------------------------------------
-
-    async def _everyone(self) -> tuple[Visit, ...]:
-        """Everybody who is connected. Whoever comes meanwhile is in `_arrivals`, until `_asked`."""
-        self._asking += 1
-        with trio.move_on_after(EVERYONE_S):
-            while True:
-                with suppress(ActorGone):
-                    return await self._tools.people().ask(Everyone)
-                await trio.sleep(0.1)
-        return ()
-
-    def _asked(self) -> None:
-        self._asking -= 1
-        if not self._asking:
-            self._arrivals.clear()
-
-    def _present(self, visits: Iterable[Visit]) -> dict[Outlet, tuple[MemberId, str, tuple[RoomName, ...]]]:
-        present = {each.outlet: (each.member, str(each.nickname), tuple(each.seats)) for each in visits}
-        for each in self._arrivals:
-            rooms = present.get(each.outlet, (each.member, "", ()))[2]
-            sits = (*rooms, each.room) if isinstance(each, Joined) else rooms
-            present[each.outlet] = (each.member, str(each.nickname), sits)
-        return present
+            case Summary() | Names() | HelpCall() | Preview():
+                self._look(message)
+            case ResolveHelp():
+                self._resolve_help(message)
+            case EraseMember(asks, member):
+                self._book.erase(member)
+                self._roster.erase(member)
+                self._recorder.erase(member, asks)
 
     # -- orders --------------------------------------------------------------------------------------------------------
 
@@ -174,31 +170,38 @@ class Alerts(Actor[AlertsMessage]):
         if isinstance(rooms, Refused):
             order.asks.answer(rooms)
             return
-        visits = await self._everyone()
-        present, now = self._present(visits), self._tools.clock.now()
-        self._asked()
+        with self._tools.precedence.first():
+            await self._begin(order, rooms)
+
+    async def _begin(self, order: Raise, rooms: tuple[RoomName, ...]) -> None:
+        present, now = await self._attendance.present(), self._tools.clock.now()
         letters = "".join(LETTERS[self._tools.below(len(LETTERS))] for _ in range(3))
         case = self._book.begin(order.draft, rooms, letters, order.by, now)
         if isinstance(case, Refused):
             order.asks.answer(case)
             return
+        saved = self._recorder.save(case.alert)  # while the targets are found
         whom = rooms if not order.draft.all else None
         self._book.target(case, self._roster.audience(whom, now.wall))
-        self._book.target(case, self._sitting(present.values(), whom))
-        await self._send_out(case, present, order.asks)
+        self._book.target(case, self._sitting(present.values(), whom, case.ledger.rows))
+        await self._send_out(case, present, saved, order.asks)
 
     def _sitting(
-        self, present: Iterable[tuple[MemberId, str, tuple[RoomName, ...]]], whom: tuple[RoomName, ...] | None
+        self, present: Iterable[Here], whom: tuple[RoomName, ...] | None, known: Container[MemberId]
     ) -> Iterable[Target]:
         for member, nickname, sits in present:
-            rooms = self._roster.rooms_of(sits, whom)
+            if member in known:
+                continue
+            rooms = self._roster.rooms_of(sits(), whom)
             if rooms or whom is None:
                 yield Target(member, nickname, rooms)
 
     async def _revise(self, order: Update | Cancel | AllClear | Correct) -> None:
-        visits = await self._everyone()
-        present, now = self._present(visits), self._tools.clock.now()
-        self._asked()
+        with self._tools.precedence.first():
+            await self._renew(order)
+
+    async def _renew(self, order: Update | Cancel | AllClear | Correct) -> None:
+        present, now = await self._attendance.present(), self._tools.clock.now()
         match order:
             case Update():
                 case = self._book.update(order.alert, order.changes, order.by, now)
@@ -211,111 +214,87 @@ class Alerts(Actor[AlertsMessage]):
         if isinstance(case, Refused):
             order.asks.answer(case)
             return
-        await self._send_out(case, present, order.asks)
+        await self._send_out(case, present, self._recorder.save(case.alert), order.asks)
 
     async def _send_out(
         self,
         case: Case,
-        present: Mapping[Outlet, tuple[MemberId, str, tuple[RoomName, ...]]],
+        present: Mapping[Outlet, Here],
+        saved: trio.Event,
         asks: "Asks[Alert | Refused]",
     ) -> None:
         """On disk if that is quick, then to everybody whom it concerns, then into the transcripts."""
-        ledger, rev = case.ledger, case.alert.rev
+        rev = case.alert.rev
         with trio.move_on_after(RECORD_S):
-            await self._recorder.saved(case.alert)
+            await saved.wait()
         alert = case.alert if case.alert.rev == rev else None
         if alert is None:  # revised in these milliseconds: the newer one is on its way
             asks.answer(case.alert)
             return
-        self._tell_activity(alert, ledger)
-        frames = [self._tools.voice.alert(alert)]
-        if alert.state is not Life.ACTIVE:
-            frames.append(self._tools.voice.over(alert))
-        outlets = [(outlet, member) for outlet, (member, _, _) in present.items() if member in ledger.rows]
+        self._tell_activity(case)
+        parcel = self._delivery.pack(case, present)
         asks.answer(alert)
-        await self._deliver(ledger, outlets, frames)
+        await self._delivery.carry(parcel)
         self._tools.notice(alert)
 
-    def _tell_activity(self, alert: Alert, ledger: Ledger) -> None:
-        said = f"{alert.id} rev {alert.rev} ({alert.draft.status} {alert.kind}): {alert.draft.headline}"
-        data = {"alert": alert.id, "rev": alert.rev, "targeted": ledger.targeted, "recorded": alert.recorded}
-        self._tools.activity.note("alert", said, operator=alert.by, data=data)
-
-    # -- delivering ----------------------------------------------------------------------------------------------------
-
-    async def _deliver(self, ledger: Ledger, outlets: list[tuple[Outlet, MemberId]], frames: list[bytes]) -> None:
-        for start in range(0, len(outlets), CHUNK):
-            at = self._tools.clock.now().wall
-            for outlet, member in outlets[start : start + CHUNK]:
-                self._offer(ledger, outlet, member, frames[0], at)
-                for frame in frames[1:]:
-                    outlet.alert(frame)
-            await trio.lowlevel.checkpoint()
-
-    def _offer(self, ledger: Ledger, outlet: Outlet, member: MemberId, frame: bytes, at: float) -> None:
-        ledger.raise_to(member, Reach.QUEUED, at)
-        outlet.alert(frame, partial(self._written, ledger, member))
-
-    def _written(self, ledger: Ledger, member: MemberId) -> None:
-        """Called by an outlet, in one atomic step between turns."""
-        ledger.raise_to(member, Reach.WRITTEN, self._tools.clock.now().wall)
-
-    async def _withdraw(self, case: Case) -> None:
-        visits = await self._everyone()
-        self._asked()
-        frame, ledger = self._tools.voice.over(case.alert), case.ledger
-        outlets = [visit.outlet for visit in visits if visit.member in ledger.rows]
-        for start in range(0, len(outlets), CHUNK):
-            for outlet in outlets[start : start + CHUNK]:
-                outlet.alert(frame)
-            await trio.lowlevel.checkpoint()
-
-    async def _remind(self, case: Case) -> None:
-        """Those below the wanted state who are here; not those for whom it still waits in a lane."""
-        visits = await self._everyone()
-        self._asked()
-        ledger, rev = case.ledger, case.alert.rev
-        if case.alert.state is not Life.ACTIVE:
-            return
-        late = [
-            (visit.outlet, visit.member)
-            for visit in visits
-            if ledger.is_below(visit.member) and ledger.rows[visit.member].reach is not Reach.QUEUED
-        ]
-        if late and case.alert.rev == rev:
-            await self._deliver(ledger, late, [self._tools.voice.alert(case.alert)])
+    def _tell_activity(self, case: Case) -> None:
+        said, data = looks.told(case)
+        self._tools.activity.note("alert", said, operator=case.alert.by, data=data)
 
     # -- coming and going ----------------------------------------------------------------------------------------------
 
     def _came(self, came: Came, now: Now) -> None:
-        if self._asking:
-            self._arrivals.append(came)
+        self._attendance.note(came)
         self._roster.seen(came.member, str(came.nickname), now.wall)
         for alert in self._board.active_for(came.member):
             self._meet(self._book.cases[alert.id], came, (), now, anew=True)
 
     def _joined(self, joined: Joined, now: Now) -> None:
-        if self._asking:
-            self._arrivals.append(joined)
+        self._attendance.note(joined)
         self._roster.joined(joined.member, str(joined.nickname), joined.room, now.wall)
         for alert in self._board.active_for(joined.member, (joined.room,)):
             self._meet(self._book.cases[alert.id], joined, (joined.room,), now, anew=False)
 
+    def _leave(self, member: MemberId, room: RoomName, now: Now) -> None:
+        self._roster.left(member, room, now.wall)
+        self._left[member, room] = None
+        if len(self._left) == 1:
+            self._soon(self._look_again)
+
+    async def _look_again(self) -> None:
+        """Whoever sits there with another connection has not left."""
+        while self._left:
+            member, room = next(iter(self._left))
+            if await self._attendance.sits(member, room):
+                self._roster.joined(member, "", room, self._tools.clock.now().wall)
+            self._left.pop((member, room), None)
+
     def _meet(self, case: Case, who: Came | Joined, rooms: tuple[RoomName, ...], now: Now, anew: bool) -> None:
         """One member, whom the alert concerns, is here: by now, or anew. Told already, or to be told."""
-        alert, ledger = case.alert, case.ledger
+        alert = case.alert
         sits = self._roster.rooms_of(rooms, None if alert.draft.all else alert.rooms)
         new = self._book.joined_after(case, Target(who.member, str(who.nickname), sits), now.wall)
         if (alert.id, alert.rev) in who.told:
-            ledger.raise_to(who.member, Reach.QUEUED, now.wall)
-            who.outlet.when_idle(partial(self._written, ledger, who.member))
+            self._delivery.told(case, who.member, who.outlet)
         elif new or anew:
-            self._offer(ledger, who.outlet, who.member, self._tools.voice.alert(alert), now.wall)
+            self._delivery.offer(case, who.member, who.outlet)
 
     # -- receipts and looks --------------------------------------------------------------------------------------------
 
+    def _look(self, question: Summary | Names | HelpCall | Preview) -> None:
+        match question:
+            case Summary(asks, alert):
+                asks.answer(looks.summary(self._book, self._tools.zones, alert))
+            case Names():
+                question.asks.answer(looks.names(self._book, question))
+            case HelpCall(asks, alert, member):
+                asks.answer(self._book.help_call(alert, member))
+            case Preview():
+                self._soon(self._preview, question)
+
     def _receipt(self, receipt: Receipt, now: Now) -> None:
         member, state = receipt.member, receipt.state
+        helped = self._asked_for_help(receipt)
         ledger = self._book.receipt(member, receipt.alert, receipt.rev, state, receipt.note, now.wall)
         if isinstance(ledger, Refused):
             receipt.reply.answer(ledger)
@@ -323,36 +302,42 @@ class Alerts(Actor[AlertsMessage]):
             self._recorder.wait_for(ledger, member, receipt.reply)
         else:
             receipt.reply.answer(None)
-        if state is ReceiptState.HELP and not isinstance(ledger, Refused):
-            row = ledger.rows[member]
-            data = {"alert": receipt.alert, "rooms": list(row.rooms), "note": row.note}
-            self._tools.activity.note("alert", f"{row.nickname} needs help ({receipt.alert})", member=member, data=data)
+        if not isinstance(ledger, Refused) and self._asked_for_help(receipt) != helped:
+            self._tell_help(ledger.rows[member], receipt.alert)
 
-    def _summary(self, name: AlertId | None) -> tuple[Report, ...]:
-        cases = self._book.cases
-        wanted = reversed(cases.values()) if name is None else [cases[name]] if name in cases else []
-        return tuple(self._book.report(case, self._tools.zones) for case in wanted)
+    def _tell_help(self, row: Row, alert: AlertId) -> None:
+        """Only what is new, and so often only: whoever says it a thousand times hides nobody else's call."""
+        told = self._calls_told.get((row.member, alert), 0)
+        if told < CALLS_TOLD:
+            self._calls_told[row.member, alert] = told + 1
+            data = {"alert": alert, "rooms": list(row.rooms), "note": row.note}
+            self._tools.activity.note("alert", f"{row.nickname} needs help ({alert})", member=row.member, data=data)
 
-    def _names(self, ask: Names) -> NamesPage | Refused:
-        case = self._book.cases.get(ask.alert)
-        ledger = None if case is None else case.ledgers.get(case.alert.rev if ask.rev is None else ask.rev)
-        if ledger is None:
-            return Refused(Reason.BAD_ANCHOR, "there is no such alert or revision")
-        if ask.state not in STATES or ask.page < 1:
-            return Refused(Reason.BAD_FRAME, f"a state is one of {', '.join(STATES)}; pages count from 1")
-        return ledger.names(ask.state, ask.room, ask.page)
+    def _resolve_help(self, order: ResolveHelp) -> None:
+        ledger = self._book.resolve_help(order.alert, order.member, order.done)
+        if isinstance(ledger, Refused):
+            order.asks.answer(ledger)
+            return
+        if order.done:  # what comes from there now is news again
+            self._calls_told.pop((order.member, order.alert), None)
+        self._recorder.wait_for(ledger, order.member, order.asks)
+
+    def _asked_for_help(self, receipt: Receipt) -> tuple[bool, str, bool] | None:
+        """With what note, and whether it was dealt with, as far as is known now."""
+        case = self._book.cases.get(receipt.alert)
+        ledger = None if case is None else case.ledgers.get(receipt.rev)
+        row = None if ledger is None else ledger.rows.get(receipt.member)
+        return None if row is None else (row.help, row.note, row.helped)
 
     async def _preview(self, ask: Preview) -> None:
         rooms = drafts.check(ask.draft) or self._rooms(ask.draft)
         if isinstance(rooms, Refused):
             ask.asks.answer(rooms)
             return
-        visits = await self._everyone()
-        present, now = self._present(visits), self._tools.clock.now()
-        self._asked()
+        present, now = await self._attendance.present(), self._tools.clock.now()
         whom = None if ask.draft.all else rooms
-        here = {target.member for target in self._sitting(present.values(), whom)}
-        people = here | {target.member for target in self._roster.audience(whom, now.wall)}
+        people = set(self._roster.members(whom, now.wall))
+        people |= {target.member for target in self._sitting(present.values(), whom, people)}
         online = {member for member, _, _ in present.values()} & people
         name, expires = AlertId("A000-000"), now.wall + ask.draft.expires_s
         alert = Alert(name, 1, Kind.ALERT, ask.draft, now.wall, expires, "", rooms)
@@ -370,12 +355,13 @@ class Alerts(Actor[AlertsMessage]):
             now = self._tools.clock.now()
             self._recorder.tick()
             for case in self._book.expire(now.wall):
-                self._tools.activity.note("alert", f"{case.alert.id} has expired", data={"alert": case.alert.id})
-                self._soon(self._withdraw, case)
+                said, data = looks.told_expired(case)
+                self._tools.activity.note("alert", said, data=data)
+                self._soon(self._delivery.withdraw, case)
             for case in self._book.escalations(now.wall):
                 self._escalate(case)
             for case in self._book.reminders(now.mono):
-                self._soon(self._remind, case)
+                self._soon(self._delivery.remind, case)
             if now.mono - self._touched_at >= TOUCH_S:
                 self._touched_at = now.mono
                 await self._touch(now)
@@ -386,14 +372,13 @@ class Alerts(Actor[AlertsMessage]):
         self._tools.activity.note("fault", said, data={"alert": case.alert.id, "rev": case.alert.rev})
         if case.remind_at is not None:
             case.remind_at = trio.current_time() + case.alert.draft.remind_s
-        self._soon(self._remind, case)
+        self._soon(self._delivery.remind, case)
 
     async def _touch(self, now: Now) -> None:
         """Whoever is connected was seen now; whoever was not for a week, and what ended a day ago, is let go."""
-        visits = await self._everyone()
-        self._asked()
-        for visit in visits:
+        for visit in await self._attendance.everyone():
             self._roster.seen(visit.member, "", now.wall)
         self._roster.forget(now.wall - self._roster.audience_s)
         self._book.forget(now.wall - KEEP_ENDED_S)
+        self._calls_told = {call: told for call, told in self._calls_told.items() if call[1] in self._book.cases}
         self._recorder.prune()

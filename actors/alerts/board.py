@@ -30,6 +30,8 @@ class AlertBoard:
     audience_s: float = DAY_S
     alarm: Callable[[str], None] = lambda text: None
     new_writer: Callable[[], Writer] = lambda: WriterThread("alerts")
+    zones: dict[RoomName, str] = field(factory=dict)
+    """Of each room that is in one. Kept on disk, so that an alert to a zone needs nobody else."""
     book: Book = field(init=False, factory=Book)
     roster: Roster = field(init=False)
     recorder: Recorder | None = field(init=False, default=None)
@@ -43,7 +45,7 @@ class AlertBoard:
         if self.recorder is None:
             store = Store(self.path, self.audience_s)
             self.recorder = Recorder(
-                store, self.new_writer(), self.book, self.roster, self.clock, self._loaded, self.alarm
+                store, self.new_writer(), self.book, self.roster, self.clock, self._loaded, self.alarm, self.zones
             )
             self.recorder.load()
         with trio.CancelScope(shield=True):
@@ -61,6 +63,8 @@ class AlertBoard:
         """Under what this process knows already, if the disk could not be read at once."""
         now = self.clock.now()
         self.book.number = max(loaded.number, self.book.number)
+        for room, zone in loaded.zones.items():
+            self.zones.setdefault(room, zone)
         for member, nickname, seen, rooms in loaded.people:
             self.roster.load(member, nickname, seen, rooms)
         cases: dict[AlertId, Case] = {}

@@ -17,10 +17,13 @@ from actors.alerts.vocabulary import Alert, AlertId, Draft, Kind, Life, Reach, R
 from actors.clock import Now
 from actors.names import MemberId, RoomName
 from actors.refusals import Reason, Refused
+from actors.tally import AlertTally
 
 AFTERMATH_S = 900.0
 ACTIVE_MOST = 32
 NOTE_LIMIT = 280
+CASES_KEPT = 100
+ROWS_KEPT = 300_000
 ENDINGS = {Kind.CANCEL: Life.CANCELLED, Kind.ALL_CLEAR: Life.CLEARED}
 HEADLINES = {Kind.CANCEL: "Cancelled: ", Kind.ALL_CLEAR: "All clear: "}
 RISES = {
@@ -39,12 +42,21 @@ class Case:
     ledgers: dict[int, Ledger]
     remind_at: float | None = None
     escalated: bool = False
+    resumed_rev: int = 0
+    """Of which a delivery that a crash broke off was begun once more."""
     unsaved: dict[int, Alert] = field(factory=dict)
     """Revisions that are not on disk as they are now."""
 
     @property
     def ledger(self) -> Ledger:
         return self.ledgers[self.alert.rev]
+
+    @property
+    def final(self) -> Ledger | None:
+        """Of the last revision in force, once the alert is over. None too where that one could not be loaded."""
+        if self.alert.state is Life.ACTIVE:
+            return None
+        return self.ledgers.get(self.alert.rev - (self.alert.kind in ENDINGS))
 
     def concerns(self, member: MemberId, rooms: Iterable[RoomName]) -> bool:
         """A target, or somebody in a target room now. What is over concerns only whom it was for."""
@@ -53,6 +65,15 @@ class Case:
         if self.alert.state is not Life.ACTIVE:
             return False
         return self.alert.draft.all or any(room in self.alert.rooms for room in rooms)
+
+    @property
+    def ended(self) -> float:
+        """Unix seconds; of one that is over."""
+        return self.alert.expires if self.alert.state is Life.EXPIRED else self.alert.sent
+
+    @property
+    def is_saved(self) -> bool:
+        return not self.unsaved and not any(ledger.unsaved for ledger in self.ledgers.values())
 
     def is_listed(self, wall: float) -> bool:
         return self.alert.state is not Life.EXPIRED and wall < self.alert.expires
@@ -64,6 +85,7 @@ class Book:
         """Oldest first."""
         self.number = 0
         """Of the newest alert."""
+        self.tally = AlertTally()
 
     # -- a life --------------------------------------------------------------------------------------------------------
 
@@ -78,12 +100,14 @@ class Book:
         self._time(case, now)
         case.unsaved[1] = alert
         self.cases[name] = case
+        self._count(alert)
         return case
 
     def adopt(self, case: Case, now: Now) -> None:
         """From the store. What is known already stands."""
         self._time(case, now)
-        self.cases = dict(sorted({case.alert.id: case, **self.cases}.items(), key=lambda each: each[1].ledgers[1].sent))
+        known = {case.alert.id: case, **self.cases}
+        self.cases = dict(sorted(known.items(), key=lambda each: each[1].ledgers[min(each[1].ledgers)].sent))
 
     def target(self, case: Case, targets: Iterable[Target]) -> None:
         """Who it is for: they are unreachable until they are found connected."""
@@ -130,7 +154,12 @@ class Book:
         case.ledgers[rev] = before.successor(Key(name, rev), case.alert.wanted, now.wall)
         case.unsaved[rev] = case.alert
         self._time(case, now)
+        self._count(case.alert)
         return case
+
+    def _count(self, alert: Alert) -> None:
+        sort = (alert.kind.value, alert.draft.severity.value, alert.draft.status.value)
+        self.tally.sent[sort] = self.tally.sent.get(sort, 0) + 1
 
     def _time(self, case: Case, now: Now) -> None:
         every = case.alert.draft.remind_s
@@ -184,12 +213,34 @@ class Book:
         if member not in ledger.rows:
             return Refused(Reason.FORBIDDEN, "this alert was not for you")
         if state is ReceiptState.HELP:
+            for each in case.ledgers.values():  # needs somebody again: better once too often than never
+                each.resolve_help(member, False)
             ledger.ask_help(member, note[:NOTE_LIMIT], at)
-            if ledger is not case.ledger:
-                case.ledger.ask_help(member, note[:NOTE_LIMIT], at)  # whoever needs help needs it in every revision
+            if ledger is not case.ledger:  # whoever needs help needs it in every revision
+                row = ledger.rows[member]
+                case.ledger.add(Row(member, row.nickname, row.rooms, row.joined_after, Reach.UNREACHABLE, at))
+                case.ledger.ask_help(member, note[:NOTE_LIMIT], at)
         else:
             ledger.raise_to(member, RISES[state], at)
+        self.tally.receipts[state.value] += 1
         return ledger
+
+    def help_call(self, name: AlertId, member: MemberId) -> bool | Refused:
+        """Whether it has been dealt with."""
+        case = self.cases.get(name)
+        row = None if case is None else case.ledger.rows.get(member)
+        if row is None or not row.help:
+            return Refused(Reason.BAD_ANCHOR, f"nobody of that id has called for help in {name[:32]}")
+        return row.helped
+
+    def resolve_help(self, name: AlertId, member: MemberId, done: bool) -> Ledger | Refused:
+        """The newest ledger, where it stands so now. In every revision: it is one call."""
+        known = self.help_call(name, member)
+        if isinstance(known, Refused):
+            return known
+        for ledger in self.cases[name].ledgers.values():
+            ledger.resolve_help(member, done)
+        return self.cases[name].ledger
 
     # -- looking -------------------------------------------------------------------------------------------------------
 
@@ -207,8 +258,12 @@ class Book:
             if room in zones:
                 by_zone.setdefault(zones[room], []).append(tally)
         totals = {zone: _sum(tallies) for zone, tallies in by_zone.items()}
-        score = ledger.score() if case.alert.is_drill else None
-        return Report(case.alert, ledger.tally(), rooms, totals, score)
+        last = case.final
+        score = (last or ledger).score() if case.alert.is_drill else None
+        final = None if last is None else last.final()
+        before = case.ledgers.get(case.alert.rev - 1)
+        replaced_sent = None if before is None else before.sent
+        return Report(case.alert, ledger.tally(), rooms, totals, score, final, replaced_sent)
 
     def recorded(self, alert: Alert) -> None:
         """This very revision, as it was handed over, is on disk."""
@@ -220,19 +275,23 @@ class Book:
         if case.alert.rev == alert.rev:
             case.alert = evolve(case.alert, recorded=True)
 
+    def erase(self, member: MemberId) -> None:
+        for case in self.cases.values():
+            for ledger in case.ledgers.values():
+                ledger.erase(member)
+
     def forget(self, before: float) -> list[AlertId]:
-        """Cases that ended before: their ledgers stay on disk only."""
-        old = [
-            name
-            for name, case in self.cases.items()
-            if case.alert.state is not Life.ACTIVE
-            and case.alert.sent < before
-            and not case.unsaved
-            and not any(ledger.unsaved for ledger in case.ledgers.values())
-        ]
-        for name in old:
-            del self.cases[name]
-        return old
+        """Cases that ended before, the oldest first, while there are more of them or of their rows than are kept in
+        memory: their ledgers stay on disk only."""
+        rows = {name: sum(map(len, (each.rows for each in case.ledgers.values()))) for name, case in self.cases.items()}
+        gone: list[AlertId] = []
+        for name, case in list(self.cases.items()):
+            if len(self.cases) <= CASES_KEPT and sum(rows.values()) <= ROWS_KEPT:
+                break
+            if case.alert.state is not Life.ACTIVE and case.ended < before and case.is_saved:
+                del self.cases[name], rows[name]
+                gone.append(name)
+        return gone
 
 
 def _sum(tallies: list[Tally]) -> Tally:
@@ -240,6 +299,6 @@ def _sum(tallies: list[Tally]) -> Tally:
     return Tally(
         *(
             sum(getattr(tally, name) for tally in tallies)
-            for name in (*(reach.word for reach in Reach), "help", "joined_after")
+            for name in (*(reach.word for reach in Reach), "help", "joined_after", "helped")
         )
     )

@@ -12,7 +12,7 @@ from typing import TypeVar
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from actors.alerts.drafts import draft_of
 from actors.alerts.vocabulary import (
@@ -39,9 +39,9 @@ W = TypeVar("W", Status, Severity, Urgency, Certainty, Response)
 # -- out ---------------------------------------------------------------------------------------------------------------
 
 
-def to_xml(alert: Alert, sender: str = "bandstand", before: Alert | None = None) -> str:
-    """`sender`: identifies this system, without spaces, commas, < and &. `before`: the revision that this one replaces,
-    for the references."""
+def to_xml(alert: Alert, sender: str = "bandstand", replaced_sent: float | None = None) -> str:
+    """`sender`: identifies this system, without spaces, commas, < and &. `replaced_sent`: when the revision that this
+    one replaces was sent, Unix seconds, for the references (CAP 1.2, section 3.2.1)."""
     rows = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         f'<alert xmlns="{NAMESPACE}">',
@@ -52,8 +52,9 @@ def to_xml(alert: Alert, sender: str = "bandstand", before: Alert | None = None)
         _element("msgType", MESSAGE_TYPES[alert.kind]),
         _element("scope", "Public"),
     ]
-    if before is not None:
-        rows.append(_element("references", f"{sender},{_identifier(before)},{_moment(before.sent)}"))
+    if replaced_sent is not None:
+        replaced = _identifier(evolve(alert, rev=alert.rev - 1))
+        rows.append(_element("references", f"{sender},{replaced},{_moment(replaced_sent)}"))
     for language in alert.draft.info:
         rows += _info(alert, language)
     return "\n".join([*rows, "</alert>", ""])

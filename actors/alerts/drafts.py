@@ -159,7 +159,9 @@ def _number(args: Mapping[str, object], name: str, default: float | None, low: f
     value = args.get(name, default)
     if value is None:
         raise _Wrong(f"{name} is missing: an alert always has an end, in seconds")
-    if type(value) not in (int, float) or not isinstance(value, int | float) or not isfinite(value):
+    if type(value) not in (int, float) or not isinstance(value, int | float):
+        raise _Wrong(f"{name} is a number")
+    if isinstance(value, float) and not isfinite(value):  # an int may be too long to be looked at as one
         raise _Wrong(f"{name} is a number")
     if not low <= value <= high:
         raise _Wrong(f"{name} is {low:g} to {high:g}")

@@ -9,13 +9,13 @@ from itertools import islice
 
 from attrs import define, frozen
 
-from actors.alerts.messages import PAGE_ROWS, NamesPage, Person, Score, Tally
-from actors.alerts.vocabulary import AlertId, Reach
+from actors.alerts.messages import PAGE_ROWS, Final, NamesPage, Person, Score, Tally
+from actors.alerts.vocabulary import ASKED, ERASED, AlertId, Reach
 from actors.names import MemberId, RoomName
 
-_HELP, _JOINED, _CELLS = 6, 7, 8
+_HELP, _JOINED, _HELPED, _CELLS = 6, 7, 8, 9
 """Cells of a row of counts, behind the six of Reach."""
-STATES = (*(reach.word for reach in Reach), "help", "unanswered", "joined_after")
+STATES = (*(reach.word for reach in Reach), "help", "help_open", "unanswered", "joined_after")
 
 
 @define(eq=False)
@@ -30,11 +30,14 @@ class Row:
     """Unix seconds, when `reach` was reached."""
     help: bool = False
     note: str = ""
+    helped: bool = False
+    """The call for help has been dealt with."""
 
     def person(self) -> Person:
         return Person(
-            self.member, self.nickname, self.reach, self.at, self.help, self.note, self.joined_after, self.rooms
-        )
+            self.member, self.nickname, self.reach, self.at, self.help, self.note, self.joined_after, self.rooms,
+            self.helped,
+        )  # fmt: skip
 
 
 @frozen
@@ -59,6 +62,8 @@ class Ledger:
         self._rooms: dict[RoomName, list[int]] = {}
         self._by_reach: tuple[dict[MemberId, None], ...] = tuple({} for _ in Reach)
         self._help: dict[MemberId, None] = {}
+        """Open calls; those that have been dealt with are in `_helped`."""
+        self._helped: dict[MemberId, None] = {}
         self._joined: dict[MemberId, None] = {}
         self._answered_s: list[float] = []
         """Seconds after sending at which each target came to the wanted state, in that order."""
@@ -79,8 +84,9 @@ class Ledger:
             if row.reach >= self.wanted:
                 self._answered_s.append(row.at - self.sent)
         if row.help:
-            self._help[row.member] = None
+            (self._helped if row.helped else self._help)[row.member] = None
             self._count(row, _HELP, 1)
+            self._count(row, _HELPED, row.helped)
         return True
 
     def raise_to(self, member: MemberId, reach: Reach, at: float) -> bool:
@@ -113,6 +119,25 @@ class Ledger:
         self.unsaved[member] = None
         return True
 
+    def resolve_help(self, member: MemberId, done: bool) -> bool:
+        """False: no call of this member is here, or it stands so already."""
+        row = self.rows.get(member)
+        if row is None or not row.help or row.helped == done:
+            return False
+        row.helped = done
+        before, after = (self._help, self._helped) if done else (self._helped, self._help)
+        del before[member]
+        after[member] = None
+        self._count(row, _HELPED, 1 if done else -1)
+        self.unsaved[member] = None
+        return True
+
+    def erase(self, member: MemberId) -> None:
+        """Who it was and what they wrote; what they had answered stays counted."""
+        row = self.rows.get(member)
+        if row is not None:
+            row.nickname, row.note = ERASED, ""
+
     def _count(self, row: Row, cell: int, by: int) -> None:
         self._counts[cell] += by
         for room in row.rooms:
@@ -125,6 +150,9 @@ class Ledger:
 
     def tally(self) -> Tally:
         return Tally(*self._counts)
+
+    def final(self) -> Final:
+        return Final(self.key.rev, ASKED[self.wanted], self.tally())
 
     def by_room(self) -> dict[RoomName, Tally]:
         return {room: Tally(*counts) for room, counts in self._rooms.items()}
@@ -175,6 +203,8 @@ class Ledger:
     def _groups(self, state: str) -> list[dict[MemberId, None]]:
         match state:
             case "help":
+                return [self._help, self._helped]
+            case "help_open":
                 return [self._help]
             case "joined_after":
                 return [self._joined]
@@ -196,5 +226,6 @@ class Ledger:
         """Of a new revision: the same targets and those who joined after, nobody reached yet. Help stays asked for."""
         ledger = Ledger(key, wanted, sent)
         for row in self.rows.values():
-            ledger.add(Row(row.member, row.nickname, row.rooms, False, Reach.UNREACHABLE, sent, row.help, row.note))
+            asked = (row.help, row.note, row.helped)
+            ledger.add(Row(row.member, row.nickname, row.rooms, False, Reach.UNREACHABLE, sent, *asked))
         return ledger

@@ -7,9 +7,9 @@ Orders and questions ride the control lane (`urgent=True`): an alert does not wa
 from collections.abc import Mapping
 from typing import Protocol
 
-from attrs import frozen
+from attrs import asdict, frozen
 
-from actors.alerts.vocabulary import Alert, AlertId, Draft, Reach, ReceiptState
+from actors.alerts.vocabulary import Ack, Alert, AlertId, Draft, Reach, ReceiptState
 from actors.kernel import Asks
 from actors.names import MemberId, Nickname, RoomName
 from actors.people.outlet import Outlet
@@ -23,7 +23,7 @@ Told = tuple[tuple[AlertId, int], ...]
 class ReceiptReply(Protocol):
     """Where the answer to a receipt goes. None: taken (and on disk, if it had to wait for that)."""
 
-    def answer(self, value: Refused | None) -> None: ...
+    def answer(self, value: Refused | None) -> object: ...
 
 
 @frozen
@@ -107,10 +107,20 @@ class Joined:
 
 @frozen
 class Left:
-    """A member has left a room by its own will, or was removed. Not for a connection that is lost."""
+    """A member has left a room, by its own will and with one connection. Not for a connection that is lost: whoever
+    has no network is still counted on, and is unreachable."""
 
     member: MemberId
     room: RoomName
+
+
+@frozen
+class PutOut:
+    """Members were taken out by an order, with all their connections: of a room, or (None) of the house. They are no
+    targets of what comes for their rooms, until they join one again."""
+
+    members: tuple[MemberId, ...]
+    room: RoomName | None
 
 
 @frozen
@@ -133,10 +143,15 @@ class Tally:
     help: int = 0
     """Of everybody, joined after or not."""
     joined_after: int = 0
+    helped: int = 0
+    """Of `help`, those whose call has been dealt with."""
 
     @property
     def targeted(self) -> int:
         return self.unreachable + self.queued + self.written + self.received + self.seen + self.acknowledged
+
+    def shown(self) -> dict[str, int]:
+        return {"targeted": self.targeted, **asdict(self)}
 
 
 @frozen
@@ -154,6 +169,19 @@ class Score:
 
 
 @frozen
+class Final:
+    """How far the last revision in force had come of an alert that is over. Late receipts still count."""
+
+    rev: int
+    ack: Ack
+    """The answer that it wanted."""
+    total: Tally
+
+    def shown(self) -> dict[str, object]:
+        return {"rev": self.rev, "ack": self.ack.value, **self.total.shown()}
+
+
+@frozen
 class Report:
     """The newest revision of an alert, and how far it has come."""
 
@@ -163,7 +191,11 @@ class Report:
     """A member of two target rooms counts in both."""
     zones: Mapping[str, Tally]
     score: Score | None
-    """Of exercises and tests."""
+    """Of exercises and tests; once they are over, of the last revision in force."""
+    final: Final | None = None
+    """None while the alert is in force."""
+    replaced_sent: float | None = None
+    """When the revision before was sent, Unix seconds; None: there is none, or it is no longer known."""
 
 
 @frozen
@@ -185,6 +217,8 @@ class Person:
     note: str
     joined_after: bool
     rooms: tuple[RoomName, ...]
+    helped: bool
+    """The call for help has been dealt with."""
 
 
 @frozen
@@ -197,7 +231,8 @@ class NamesPage:
 
 @frozen
 class Names:
-    """`state`: a Reach's word, "help", "unanswered" (below the wanted state) or "joined_after". Pages count from 1."""
+    """`state`: a Reach's word, "help" (open calls first), "help_open", "unanswered" (below the wanted state) or
+    "joined_after". Pages count from 1."""
 
     asks: "Asks[NamesPage | Refused]"
     alert: AlertId
@@ -206,6 +241,25 @@ class Names:
     state: str
     room: RoomName | None = None
     page: int = 1
+
+
+@frozen
+class HelpCall:
+    """Whether a member's call for help has been dealt with; BAD_ANCHOR: there is no such alert, or no such call."""
+
+    asks: "Asks[bool | Refused]"
+    alert: AlertId
+    member: MemberId
+
+
+@frozen
+class ResolveHelp:
+    """The call has been dealt with (`done`), or is open again. Idempotent; answered when it is on disk."""
+
+    asks: "Asks[Refused | None]"
+    alert: AlertId
+    member: MemberId
+    done: bool
 
 
 @frozen
@@ -225,6 +279,32 @@ class Preview:
     draft: Draft
 
 
+@frozen
+class EraseMember:
+    """Nickname and notes of a member go, for good: from every ledger and from the roster, in memory and on disk. The
+    rows stay, under the bare number, so that every count does. Answered when no byte of them is left in alerts.db;
+    Refused: not now, ask again."""
+
+    asks: "Asks[Refused | None]"
+    member: MemberId
+
+
 AlertsMessage = (
-    Raise | Update | Cancel | AllClear | Correct | Receipt | Came | Joined | Left | Gone | Summary | Names | Preview
+    Raise
+    | Update
+    | Cancel
+    | AllClear
+    | Correct
+    | Receipt
+    | Came
+    | Joined
+    | Left
+    | PutOut
+    | Gone
+    | Summary
+    | Names
+    | HelpCall
+    | ResolveHelp
+    | Preview
+    | EraseMember
 )

@@ -3,7 +3,8 @@
 While the disk fails nothing is lost as long as the process lives: what could not be written is put back, and tried
 again every second. Only receipts that wait for their commit are refused meanwhile, so that the phone tries again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 
 import trio
@@ -17,7 +18,8 @@ from actors.alerts.store import AlertsUnusable, Loaded, Store, Work, cells_of
 from actors.alerts.vocabulary import Alert
 from actors.clock import Clock
 from actors.journal.writer import Writer
-from actors.names import MemberId
+from actors.kernel import Asks
+from actors.names import MemberId, RoomName
 from actors.refusals import Reason, Refused
 
 BATCH_ROWS = 2_000
@@ -27,6 +29,8 @@ RETRY_S = 1.0
 PATIENCE_S = 2.0
 """A receipt that waits longer for a disk that hangs is refused, and may come again."""
 NOT_NOW = Refused(Reason.UNAVAILABLE, "it was noted, and cannot be recorded yet; say it again", 2_000)
+
+NOT_ERASED = Refused(Reason.UNAVAILABLE, "the alerts' record cannot be erased from now; try again", 2_000)
 
 
 @define(eq=False)
@@ -38,6 +42,7 @@ class Batch:
     rows: list[tuple[Ledger, Row]]
     whole: list[Ledger]
     waiting: list[ReceiptReply]
+    zones: dict[RoomName, str] | None = None
 
     def holds(self, ledger: Ledger, member: MemberId) -> bool:
         return any(held is ledger and row.member == member for held, row in self.rows)
@@ -54,6 +59,7 @@ class Recorder:
     clock: Clock
     on_loaded: Callable[[Loaded], None]
     alarm: Callable[[str], None]
+    zones: Mapping[RoomName, str] = field(factory=dict)
     ready: trio.Event = field(init=False, factory=trio.Event)
     """Loaded, or known to be impossible for now."""
     fault: AlertsUnusable | None = field(init=False, default=None)
@@ -65,8 +71,11 @@ class Recorder:
     _batch: Batch | None = field(init=False, default=None)
     _retry_at: float = field(init=False, default=0.0)
     _saved: dict[Key, trio.Event] = field(init=False, factory=dict)
+    _zones: Mapping[RoomName, str] = field(init=False, factory=dict)
+    """As they are on disk."""
     _waiting: dict[tuple[Ledger, MemberId], list[ReceiptReply]] = field(init=False, factory=dict)
     _whole: set[Key] = field(init=False, factory=set)
+    _held: list[Ledger] = field(init=False, factory=list)
     _idle: trio.Event = field(init=False, factory=trio.Event)
     _ended: bool = field(init=False, default=False)
 
@@ -81,6 +90,7 @@ class Recorder:
     def _have_loaded(self, loaded: Loaded) -> None:
         self._loading, self.loaded = False, True
         self._whole = {Key(each.alert.id, each.alert.rev) for each in loaded.ledgers if not each.rest}
+        self._zones = loaded.zones
         self.on_loaded(loaded)
         self._well()
         self.ready.set()
@@ -106,12 +116,26 @@ class Recorder:
 
     # -- what is to be recorded ----------------------------------------------------------------------------------------
 
-    async def saved(self, alert: Alert) -> None:
-        """Returns when this revision is on disk. The deadline is the caller's."""
-        key = Key(alert.id, alert.rev)
-        event = self._saved.setdefault(key, trio.Event())
+    def save(self, alert: Alert) -> trio.Event:
+        """Set when this revision is on disk."""
+        event = self._saved.setdefault(Key(alert.id, alert.rev), trio.Event())
         self.flush()
-        await event.wait()
+        return event
+
+    @contextmanager
+    def holding(self, ledger: Ledger) -> Iterator[None]:
+        """Every row of it is about to change: they are written once, afterwards. No receipt waits for that."""
+        self._held.append(ledger)
+        try:
+            yield
+        finally:
+            self._held.remove(ledger)
+            self.flush()
+
+    def _free(self) -> list[Ledger]:
+        """Whose rows may be written now."""
+        every = (ledger for case in self.book.cases.values() for ledger in case.ledgers.values())
+        return [ledger for ledger in every if ledger not in self._held]
 
     def wait_for(self, ledger: Ledger, member: MemberId, reply: ReceiptReply) -> None:
         """`reply` hears None when the member's row, as it is now, is on disk; at once when it is."""
@@ -136,8 +160,20 @@ class Recorder:
     def prune(self) -> None:
         """Once an hour."""
         wall = self.clock.now().wall
+        self._whole &= {ledger.key for case in self.book.cases.values() for ledger in case.ledgers.values()}
         if self.loaded and not self.failing and not self._ended:
             self.writer.submit(lambda: self.store.prune(wall), lambda _: None, self._fails)
+
+    def erase(self, member: MemberId, asks: "Asks[Refused | None]") -> None:
+        """On disk, behind the batch that is under way: it may still hold the name."""
+
+        def erased(whole: bool) -> None:
+            asks.answer(None if whole else NOT_ERASED)
+
+        if not self.loaded or self._ended:
+            asks.answer(NOT_ERASED)
+        else:
+            self.writer.submit(lambda: self.store.erase(member), erased, lambda _: erased(False))
 
     def flush(self) -> None:
         """Hand over what has gathered, if the writer is free and the disk not known to fail."""
@@ -153,6 +189,7 @@ class Recorder:
             batch.stays,
             [(ledger.key, cells_of(row)) for ledger, row in batch.rows],
             [ledger.key for ledger in batch.whole],
+            batch.zones,
         )
         self.writer.submit(
             partial(self.store.save, work, batch.handed_over),
@@ -167,8 +204,11 @@ class Recorder:
 
     def _has_work(self) -> bool:
         roster = self.roster
-        return bool(roster.unsaved_people or roster.unsaved_stays or self._waiting) or any(
-            case.unsaved or any(ledger.unsaved for ledger in case.ledgers.values()) for case in self.book.cases.values()
+        return (
+            bool(roster.unsaved_people or roster.unsaved_stays or self._waiting)
+            or self.zones != self._zones
+            or any(case.unsaved for case in self.book.cases.values())
+            or any(ledger.unsaved for ledger in self._free())
         )
 
     def _gather(self) -> Batch:
@@ -184,11 +224,12 @@ class Recorder:
         self._waiting.clear()
         whole: list[Ledger] = []
         if not alerts:  # an alert's commit is the one that it is waited for
-            ledgers = [ledger for case in cases for ledger in case.ledgers.values()]
+            ledgers = self._free()
             for ledger in ledgers:
                 rows += [(ledger, row) for row in ledger.take_unsaved(BATCH_ROWS - len(rows))]
             whole = [each for each in ledgers if not each.unsaved and each.key not in self._whole]
-        return Batch(trio.current_time(), alerts, people, stays, rows, whole, waiting)
+        zones = None if self.zones == self._zones else dict(self.zones)
+        return Batch(trio.current_time(), alerts, people, stays, rows, whole, waiting, zones)
 
     # -- what has become of it -----------------------------------------------------------------------------------------
 
@@ -203,6 +244,7 @@ class Recorder:
             if event is not None:
                 event.set()
         self._whole.update(ledger.key for ledger in batch.whole)
+        self._zones = self._zones if batch.zones is None else batch.zones
         for reply in batch.waiting:
             reply.answer(None)
         self.flush()

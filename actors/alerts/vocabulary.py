@@ -19,6 +19,10 @@ ZONE = re.compile(r"[a-z0-9][a-z0-9-]{0,47}", re.ASCII)
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", re.ASCII)
 
 
+ERASED = "(erased)"
+"""What somebody is called of whom nothing is kept."""
+
+
 class Status(StrEnum):
     ACTUAL = "actual"
     EXERCISE = "exercise"
@@ -114,6 +118,8 @@ class ReceiptState(StrEnum):
 
 WANTED = {Ack.NONE: Reach.WRITTEN, Ack.SEEN: Reach.SEEN, Ack.REQUIRED: Reach.ACKNOWLEDGED}
 """Who is below it is reminded."""
+ASKED = {reach: ack for ack, reach in WANTED.items()}
+"""The other way round."""
 
 
 @frozen

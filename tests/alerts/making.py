@@ -85,6 +85,9 @@ class Line:
 
     def page(self, batch: Batch) -> None: ...
 
+    def look(self) -> int:
+        return 0
+
     def news(self, key: str, frame: bytes) -> None: ...
 
     def forget(self, room: RoomName) -> None: ...

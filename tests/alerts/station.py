@@ -20,8 +20,9 @@ from actors.clock import Now
 from actors.journal.writer import WriterOnLoop
 from actors.kernel import Child, Ref, Supervisor
 from actors.names import MemberId, Nickname, RoomName
+from actors.people.precedence import Precedence
 from actors.people.registry import Arrived, Departed, People, PeopleMessage
-from actors.stats.activity import Silent
+from actors.stats.activity import Event, Silent
 from tests.alerts.making import Phone, Reply, draft, member
 
 WALL = 1_790_000_000.0
@@ -36,9 +37,15 @@ class LoopClock:
 class Diary(Silent):
     def __init__(self) -> None:
         self.notes: list[tuple[str, str]] = []
+        self.events: list[Event] = []
 
-    def note(self, kind: str, text: str, **_: Any) -> None:
+    def note(self, kind: str, text: str, **more: Any) -> None:
         self.notes.append((kind, text))
+        self.events.append(Event(len(self.events) + 1, WALL, kind, text, **more))
+
+    def about(self, words: str) -> Event:
+        (found,) = [event for event in self.events if words in event.text]
+        return found
 
 
 @define
@@ -49,11 +56,12 @@ class Station:
     diary: Diary
     supervisor: Supervisor
     alarms: list[str]
+    precedence: Precedence
     phones: dict[int, Phone] = field(factory=dict)
 
-    def arrive(self, number: int, *rooms: RoomName) -> Phone:
+    def arrive(self, number: int, *rooms: RoomName, called: str = "") -> Phone:
         """As a connection does it: told by `ready` and the joins what is listed."""
-        phone = self.phones[number] = Phone(member(number), Nickname(f"n{number}"))
+        phone = self.phones[number] = Phone(member(number), Nickname(called or f"n{number}"))
         self.people.tell(Arrived(phone))
         self.alerts.tell(Came(phone.member, phone.nickname, phone.outlet, self.told(phone.member)))
         for room in rooms:
@@ -104,7 +112,7 @@ async def station(
         with trio.CancelScope(shield=True):
             while board.recorder is None or not board.recorder.ready.is_set():
                 await trio.testing.wait_all_tasks_blocked()
-        yield Station(board, alerts, people, diary, supervisor, alarms)
+        yield Station(board, alerts, people, diary, supervisor, alarms, tools.precedence)
         if not kill:
             await supervisor.shutdown()
         nursery.cancel_scope.cancel()

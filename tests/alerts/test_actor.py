@@ -8,13 +8,31 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from actors.alerts.actor import CHUNK
-from actors.alerts.messages import AllClear, Cancel, Correct, Left, Names, NamesPage, Preview, Previewed, Raise, Update
-from actors.alerts.vocabulary import Alert, AlertId, Life, ReceiptState
-from actors.kernel import Asks
+from actors.alerts.actor import CALLS_TOLD, RECORD_S
+from actors.alerts.delivery import CHUNK
+from actors.alerts.messages import (
+    AllClear,
+    Cancel,
+    Correct,
+    Final,
+    HelpCall,
+    Left,
+    Names,
+    NamesPage,
+    Preview,
+    Previewed,
+    PutOut,
+    Raise,
+    ResolveHelp,
+    Tally,
+    Update,
+)
+from actors.alerts.vocabulary import Ack, Alert, AlertId, Life, ReceiptState
+from actors.kernel import ActorGone, Asks
+from actors.names import RoomName
 from actors.refusals import Reason, Refused
 from tests.alerts.making import MAIN, TENT, draft, member
-from tests.alerts.station import BrokenDisk, station
+from tests.alerts.station import BrokenDisk, Station, station
 
 FIRST = "alert A001-222 1"
 
@@ -110,10 +128,16 @@ async def test_reminders_go_to_those_below_the_wanted_state(autojump_clock: Mock
 async def test_it_expires_and_is_withdrawn(autojump_clock: MockClock) -> None:
     async with station() as here:
         phone = here.arrive(1, MAIN)
-        await here.start(expires_s=30, remind_s=0)
+        alert = await here.start(expires_s=30, remind_s=0)
+        here.receipt(1, alert, ReceiptState.HELP)
         await trio.sleep(31)
         assert phone.frames == [FIRST, "over A001-222 1 expired"]
-        assert (await here.report()).alert.state is Life.EXPIRED
+        report = await here.report()
+        assert report.alert.state is Life.EXPIRED
+        assert report.final == Final(1, Ack.REQUIRED, report.total)
+        event = here.diary.about("has expired")
+        assert event.text == "A001-222 has expired: 0 of 1 acknowledged, 1 asked for help (1 of them still waits)"
+        assert event.data["final"] == {"rev": 1, "ack": "required", **Tally(seen=1, help=1).shown()}
         assert here.board.active_for(member(1), (MAIN,)) == ()
 
 
@@ -122,13 +146,19 @@ async def test_an_end_is_said_and_then_it_is_withdrawn(autojump_clock: MockClock
     async with station() as here:
         phone, later = here.arrive(1, MAIN), here.arrive(2)
         alert = await here.start()
+        here.receipt(1, alert, ReceiptState.ACKNOWLEDGED)
         here.join(later, MAIN)
         ended = await here.alerts.ask(lambda asks: order(asks, alert.id, "bo", "Thank you."), urgent=True)
         assert isinstance(ended, Alert)
         await settle()
         assert phone.frames == [FIRST, "alert A001-222 2", f"over A001-222 2 {state}"]
         assert later.frames[-2:] == ["alert A001-222 2", f"over A001-222 2 {state}"]
-        assert (await here.report()).total.targeted == 2
+        report = await here.report()
+        assert (report.total.targeted, report.total.acknowledged) == (2, 0)
+        assert report.final == Final(1, Ack.REQUIRED, Tally(acknowledged=1, joined_after=1))
+        event = here.diary.about("A001-222 ended")
+        assert event.text.endswith("; A001-222 ended: 1 of 1 acknowledged")
+        assert event.data["final"] == {"rev": 1, "ack": "required", **Tally(acknowledged=1, joined_after=1).shown()}
         again = await here.alerts.ask(lambda asks: order(asks, alert.id, "bo", ""), urgent=True)
         assert isinstance(again, Refused)
 
@@ -143,6 +173,8 @@ async def test_updates_and_the_prepared_correction_are_revisions(autojump_clock:
         assert isinstance(updated, Alert)
         assert isinstance(corrected, Alert)
         await settle()
+        assert "; rev 1 ended: 1 of 1 acknowledged" in here.diary.about("rev 2 (actual update)").text
+        assert (await here.report()).final is None
         assert (corrected.rev, corrected.draft.headline) == (3, "False alarm")
         assert phone.frames[-1] == "alert A001-222 3"
         assert (await here.report()).total.written == 1  # what was acknowledged was the first revision
@@ -246,6 +278,52 @@ async def test_a_crash_of_the_actor_forgets_nothing_not_even_what_is_not_recorde
         assert here.board.active_for(member(1)) == ((await here.report()).alert,)
 
 
+async def test_a_crash_before_an_alert_was_carried_keeps_it_from_nobody_and_chat_goes_on(
+    autojump_clock: MockClock,
+) -> None:
+    """It was in the book, unreachable, and who was connected got it with the first reminder, or never."""
+    async with station() as here:
+        phone = here.arrive(1, MAIN)
+        await settle()
+        assert here.board.recorder is not None
+        BrokenDisk(here.board.recorder.store)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(refused, here)
+            await trio.sleep(RECORD_S / 2)
+            assert phone.frames == []
+            here.alerts.tell(PutOut(None, None))  # type: ignore[arg-type]  # a fault of its turn
+        began = trio.current_time()
+        await here.precedence.give_way()
+        assert trio.current_time() == began
+        await settle()
+        assert phone.frames == [FIRST]
+        assert here.supervisor.children["alerts"].restarts == 1
+        here.alerts.tell(PutOut(None, None))  # type: ignore[arg-type]
+        await settle()
+        assert phone.frames == [FIRST], "who has it does not get it again"
+
+
+async def test_an_alert_that_cannot_be_carried_does_not_take_the_next_one_down(
+    autojump_clock: MockClock,
+) -> None:
+    """Each new instance took it up again and crashed in it, until alerts were in quarantine."""
+    async with station() as here:
+        phone = here.arrive(1, MAIN)
+        await settle()
+        phone.outlet.got = None  # type: ignore[assignment]  # its `alert` raises
+        await here.start(remind_s=0)
+        await trio.sleep(1)
+        phone.outlet.got = []
+        assert here.supervisor.children["alerts"].restarts == 2
+        await here.start()
+        assert phone.frames == ["alert A002-222 1"]
+
+
+async def refused(here: Station) -> None:
+    with pytest.raises(ActorGone):
+        await here.start(remind_s=0)
+
+
 async def test_the_loop_is_given_back_between_chunks(autojump_clock: MockClock) -> None:
     async with station() as here:
         for number in range(10 * CHUNK):
@@ -307,3 +385,94 @@ async def test_without_the_registry_of_people_it_is_recorded_and_reaches_those_w
         alert = await here.start()
         assert (await here.report()).total.targeted == 1
         assert [each.id for each in here.board.active_for(member(1))] == [alert.id]
+
+
+@pytest.mark.parametrize("room", [MAIN, None])
+async def test_who_was_put_out_is_no_target_of_the_room_any_more(
+    autojump_clock: MockClock, room: RoomName | None
+) -> None:
+    async with station() as here:
+        stays, goes, away = here.arrive(1, MAIN), here.arrive(2, MAIN, TENT), here.arrive(3, MAIN)
+        here.leave(away)
+        await settle()
+        for seat in goes.seats.values():
+            seat.removed = True
+        here.alerts.tell(PutOut((goes.member, away.member), room))
+        await here.start()
+        total = (await here.report()).total
+        assert (total.targeted, total.unreachable, len(stays.frames), goes.frames) == (1, 0, 1, [])
+        goes.seats.clear()
+        here.join(goes, MAIN)
+        await settle()
+        assert (await here.report()).total.joined_after == 1
+
+
+async def test_who_leaves_with_one_of_two_connections_is_still_counted_on(autojump_clock: MockClock) -> None:
+    async with station() as here:
+        phone, laptop = here.arrive(1, MAIN), here.arrive(1, MAIN)
+        del laptop.seats[MAIN]
+        here.alerts.tell(Left(laptop.member, MAIN))
+        await settle()
+        here.leave(phone)
+        here.leave(laptop)
+        await here.start()
+        assert (await here.report()).total.unreachable == 1
+        here.alerts.tell(Left(phone.member, MAIN))
+        await settle()
+        await here.start()
+        assert (await here.report()).total.targeted == 0
+
+
+async def test_a_call_for_help_is_told_once_and_again_only_with_another_note(autojump_clock: MockClock) -> None:
+    """Each repeat was an event of the operators' feed: one phone could flush everybody else's calls out of it."""
+    async with station() as here:
+        here.arrive(1, MAIN)
+        alert = await here.start()
+
+        def calls() -> list[object]:
+            return [event.data.get("note") for event in here.diary.events if "needs help" in event.text]
+
+        for note in ("", "", "my leg", "my leg", "", "north gate"):
+            reply = here.receipt(1, alert, ReceiptState.HELP, note)
+            await settle()
+            assert reply.said == [None]
+        assert calls() == ["", "my leg", "north gate"]
+        for number in range(100):
+            here.receipt(1, alert, ReceiptState.HELP, f"note {number}")
+        await settle()
+        assert len(calls()) == CALLS_TOLD, "the newest note stands in the ledger all the same"
+
+
+async def test_a_call_that_was_dealt_with_is_open_again_when_the_member_calls_again(autojump_clock: MockClock) -> None:
+    async with station() as here:
+        here.arrive(1, MAIN)
+        alert = await here.start()
+        who = member(1)
+
+        async def resolve(done: bool, name: AlertId = alert.id) -> Refused | None:
+            answer = await here.alerts.ask(lambda asks: ResolveHelp(asks, name, who, done), urgent=True)
+            assert answer is None or isinstance(answer, Refused)
+            return answer
+
+        async def counted() -> tuple[int, int]:
+            total = (await here.report()).total
+            return total.help, total.helped
+
+        for name in (alert.id, AlertId("A009-222")):
+            refused = await resolve(True, name)
+            assert isinstance(refused, Refused)
+            assert refused.reason is Reason.BAD_ANCHOR
+        for number in range(CALLS_TOLD):
+            here.receipt(1, alert, ReceiptState.HELP, f"note {number}")
+        await settle()
+        assert await resolve(True) is None
+        assert await counted() == (1, 1)
+        assert await here.alerts.ask(lambda asks: HelpCall(asks, alert.id, who), urgent=True) is True
+        here.receipt(1, alert, ReceiptState.HELP)
+        await settle()
+        assert await counted() == (1, 0)
+        told = [event for event in here.diary.events if "needs help" in event.text]
+        assert len(told) == CALLS_TOLD + 1, "it is news again"
+        assert await resolve(True) is None
+        assert await resolve(False) is None
+        assert await counted() == (1, 0)

@@ -139,6 +139,8 @@ def test_a_drill_is_scored_by_who_answered_and_when() -> None:
     assert score is not None
     assert (score.reached, score.answered, score.half_s, score.most_s) == (0.8, 0.6, 14.0, None)
     assert book.report(raised(book), {}).score is None
+    book.end(case.alert.id, Kind.ALL_CLEAR, "", "bo", at(60))
+    assert book.report(case, {}).score == score, "the all-clear has no score of its own"
 
 
 def test_counts_of_a_zone_are_those_of_its_rooms() -> None:

@@ -39,7 +39,7 @@ def test_whom_it_is_for_is_read_back(whom: dict[str, Any]) -> None:
 
 def test_a_revision_names_the_one_it_replaces() -> None:
     first = alert(draft())
-    text = to_xml(alert(draft(), 2, Kind.ALL_CLEAR), before=first)
+    text = to_xml(alert(draft(), 2, Kind.ALL_CLEAR), replaced_sent=first.sent)
     assert "<identifier>A017-K3X.2</identifier>" in text
     assert "<references>bandstand,A017-K3X.1,2026-09-21T14:13:20-00:00</references>" in text
     assert "<msgType>Update</msgType>" in text

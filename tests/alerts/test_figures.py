@@ -40,7 +40,7 @@ async def seat(here: Station, nursery: trio.Nursery, count: int, ends: list[sock
         ours.setblocking(False)
         theirs.setblocking(False)
         outlet = SocketOutlet(
-            SocketTransport(ours, "test"),
+            SocketTransport(ours),
             nursery,
             bye=lambda code, after: b"{}",
             on_behind=lambda room, first: None,

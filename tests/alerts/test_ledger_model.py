@@ -14,8 +14,10 @@ from actors.refusals import Refused
 from tests.alerts.making import MAIN, TENT, at, draft, target
 
 ROOMS = [(MAIN,), (TENT,), (MAIN, TENT)]
-people = st.integers(0, 11)
+people = st.integers(0, 4)
+"""Few: what one person does one after the other is what matters."""
 reaches = st.sampled_from([Reach.QUEUED, Reach.WRITTEN])
+notes = st.sampled_from(["", "leg"])
 
 
 class Alerts(RuleBasedStateMachine):
@@ -27,6 +29,8 @@ class Alerts(RuleBasedStateMachine):
         self.reach: dict[tuple[int, MemberId], Reach] = {}
         self.joined: set[tuple[int, MemberId]] = set()
         self.help: set[tuple[int, MemberId]] = set()
+        self.helped: set[MemberId] = set()
+        """Whose call has been dealt with: in every revision in which there is one."""
 
     def now(self) -> float:
         self.clock += 1
@@ -62,8 +66,17 @@ class Alerts(RuleBasedStateMachine):
         if before is not None:
             self.reach[rev, member] = max(before, reach)
 
-    @rule(n=people, state=st.sampled_from(ReceiptState), back=st.integers(-1, 3), note=st.sampled_from(["", "leg"]))
+    @rule(n=people, state=st.sampled_from(ReceiptState), back=st.integers(-1, 3), note=notes)
     def answers(self, n: int, state: ReceiptState, back: int, note: str) -> None:
+        self.receipt(n, state, back, note)
+
+    @rule(n=people, back=st.integers(0, 1), note=notes, again=st.booleans())
+    def calls_for_help(self, n: int, back: int, note: str, again: bool) -> None:
+        """Again: one whose call has been dealt with."""
+        helped = [n for n in range(5) if target(n).member in self.helped]
+        self.receipt(helped[0] if again and helped else n, ReceiptState.HELP, back, note)
+
+    def receipt(self, n: int, state: ReceiptState, back: int, note: str) -> None:
         rev, member = self.case.alert.rev - back, target(n).member
         found = self.book.receipt(member, self.case.alert.id, rev, state, note, at(self.now()).wall)
         assert isinstance(found, Refused) == ((rev, member) not in self.reach)
@@ -75,6 +88,20 @@ class Alerts(RuleBasedStateMachine):
             self.reach[each, member] = max(self.reach[each, member], Reach(rises[state]))
             if state is ReceiptState.HELP:
                 self.help.add((each, member))
+                self.helped.discard(member)
+
+    @rule(n=people, done=st.booleans())
+    def is_helped(self, n: int, done: bool) -> None:
+        """Mostly one who has called."""
+        callers = sorted(member for rev, member in self.help if rev == self.case.alert.rev)
+        member, name = callers[n % len(callers)] if n and callers else target(n).member, self.case.alert.id
+        called = (self.case.alert.rev, member) in self.help
+        before = self.book.help_call(name, member)
+        assert isinstance(before, Refused) != called
+        assert not called or before == (member in self.helped)
+        assert isinstance(self.book.resolve_help(name, member, done), Refused) != called
+        if called:
+            self.helped = self.helped | {member} if done else self.helped - {member}
 
     @rule(kind=st.sampled_from(["update", "update", "update", "cancel", "all_clear"]))
     def revised(self, kind: str) -> None:
@@ -112,6 +139,10 @@ class Alerts(RuleBasedStateMachine):
             }
         assert tally.joined_after == len(later) == ledger.names("joined_after", None, 1).total
         assert tally.help == sum(each == rev for each, _ in self.help) == ledger.names("help", None, 1).total
+        assert tally.helped == sum(each == rev and member in self.helped for each, member in self.help)
+        calls = [(each.help, each.helped) for each in ledger.names("help", None, 1).people]
+        assert calls == [(True, False)] * (tally.help - tally.helped) + [(True, True)] * tally.helped
+        assert ledger.names("help_open", None, 1).total == tally.help - tally.helped
         wanted = WANTED[self.case.alert.draft.ack] if ledger is self.case.ledger else ledger.wanted
         below = [member for member, each in mine.items() if each < wanted and member not in later]
         assert ledger.names("unanswered", None, 1).total == len(below) == ledger.targeted - ledger.answered
@@ -120,6 +151,7 @@ class Alerts(RuleBasedStateMachine):
             assert counts.targeted == len(rows)
             assert counts.acknowledged == sum(row.reach is Reach.ACKNOWLEDGED for row in rows)
             assert ledger.names("help", room, 1).total == counts.help
+            assert ledger.names("help_open", room, 1).total == counts.help - counts.helped
         assert ledger.score().answered == ledger.answered_part
 
 

@@ -12,6 +12,7 @@ import trio
 
 from actors.alerts.messages import Raise, Summary
 from actors.alerts.vocabulary import Alert
+from actors.names import RoomName
 from bandstand.address import Address
 from bandstand.socket import Socket, open_socket
 from gateway.app import App, Serving
@@ -32,7 +33,7 @@ class Phone:
         await self.wire.send(msgspec.json.encode(frame).decode())
 
     async def hear(self, kind: str) -> dict[str, Any]:
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             while True:
                 frame: dict[str, Any] = msgspec.json.decode(await self.wire.receive())
                 if frame["type"] == kind:
@@ -70,7 +71,7 @@ async def phone(serving: Serving, small: bool = False) -> AsyncIterator[Phone]:
 
 async def raise_it(serving: Serving, **changes: Any) -> Alert:
     made = draft(**changes)
-    with trio.fail_after(5):
+    with trio.fail_after(30):
         alert = await serving.house.alerts.ask(lambda asks: Raise(asks, made, "ana"), urgent=True)
     assert isinstance(alert, Alert), alert
     return alert
@@ -157,4 +158,15 @@ async def test_without_a_chat_a_room_is_still_known_by_who_was_in_it(tmp_path: P
     async with App(settings_of(tmp_path), alerts_only=True).serve() as serving, phone(serving) as again:
         await again.enter(token=ana.token)
         alert = await raise_it(serving)
+        assert (await again.hear("alert"))["id"] == alert.id
+
+
+async def test_without_a_chat_a_zone_is_still_known(tmp_path: Path) -> None:
+    """The alerts that are prepared beforehand are for zones, and were refused when the chat's log was down."""
+    async with App(settings_of(tmp_path)).serve() as serving, phone(serving) as ana:
+        await ana.enter("main-stage")
+        serving.house.alert_board.zones[RoomName("main-stage")] = "hill"
+    async with App(settings_of(tmp_path), alerts_only=True).serve() as serving, phone(serving) as again:
+        await again.enter(token=ana.token)
+        alert = await raise_it(serving, rooms=None, zones=["hill"])
         assert (await again.hear("alert"))["id"] == alert.id
