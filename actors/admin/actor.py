@@ -7,6 +7,7 @@ Alerts have a worker of their own: no order that takes its time keeps one waitin
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from typing import Protocol
 
 import trio
@@ -14,21 +15,18 @@ from attrs import define, field, frozen
 
 from actors.admin.deeds import Deed, Phase
 from actors.admin.executor import ALERT, Executor
-from actors.admin.executor_house import erase
 from actors.admin.orders import Answer, Denied, Order
+from actors.admin.recording_refusals import MINUTE_S
 from actors.admin.store import StoreFailed
-from actors.admin.undo import from_row
-from actors.admin.world import for_each
 from actors.journal.log import LogFailed
 from actors.kernel import Actor, DeadReason, Inbox
-from actors.names import MemberId, RoomName
 
 RETRY_S = 5.0
 """Until what was due and failed is tried again."""
 LOOK_S = 3_600.0
 """The loop's clock and the wall clock part company: look at the wall again after so long."""
-GONE = ("not_found", "unknown_room", "bad_anchor", "forbidden")
-"""What was to be erased is not there any more."""
+GOODBYE_S = 0.3
+"""For what is still to be recorded at the end."""
 
 
 class OrderReply(Protocol):
@@ -104,10 +102,17 @@ class Admin(Actor[AdminMessage]):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._work)
             nursery.start_soon(self._work_on_alerts)
+            nursery.start_soon(self._executor.owed.pay)
+            nursery.start_soon(self._record_counted)
             await super().run(inbox)
             while self._acts.left or self._alerts.left:  # noqa: ASYNC110 - once, at the end
                 await trio.sleep(0.01)
+            ends = trio.current_time() + GOODBYE_S
+            with trio.CancelScope(deadline=ends):
+                await self._executor.owed.settle()
             nursery.cancel_scope.cancel()
+        with trio.CancelScope(deadline=ends), suppress(StoreFailed):
+            await self._executor.record_counted(inf)
 
     # -- working -------------------------------------------------------------------------------------------------------
 
@@ -129,6 +134,12 @@ class Admin(Actor[AdminMessage]):
                 await trio.sleep(RETRY_S)
             else:
                 return
+
+    async def _record_counted(self) -> None:
+        while True:
+            await trio.sleep(MINUTE_S)
+            with suppress(StoreFailed):
+                await self._executor.record_counted(self._executor.hands.world.now())
 
     async def _work(self) -> None:
         await self._load()
@@ -176,29 +187,22 @@ class Admin(Actor[AdminMessage]):
                 del self._due[act]
 
     async def _done(self, act: str, now: float) -> bool:
+        if not self._executor.owed.nothing:
+            return False  # perhaps its own outcome: it cannot be taken back before that is on record
         deed = await self._executor.deeds.get(act)
-        if deed is None or deed.phase is not Phase.OPEN:
+        if deed is None or deed.phase in (Phase.FINAL, Phase.UNDONE):
             return True
+        if deed.phase is not Phase.OPEN:
+            return False
         if deed.lift_at is not None and deed.lift_at <= now:
             return not isinstance(await self._executor.undoing.lift(deed), Denied)
         return await self._settle(deed)
 
     async def _settle(self, deed: Deed) -> bool:
         """What was hidden is erased. False: not now."""
-        erased = await for_each(range(len(deed.changes)), lambda place: self._erase(deed, place))
-        if any(denied.code not in GONE for denied in erased.values()):
+        from actors.admin.erasing import erased
+
+        if not await erased(self._executor.hands, deed):
             return False
         await self._executor.undoing.settle(deed)
         return True
-
-    async def _erase(self, deed: Deed, place: int) -> object:
-        hands, change = self._executor.hands, from_row(deed.changes)[place]
-        rest = change.scope.partition(":")[2]
-        if change.name == "cleared" and change.after:
-            return await erase(hands, RoomName(rest), change.after, f"{deed.act}.erase")
-        if change.name == "deleted" and change.after:
-            return await hands.purge(RoomName(rest))
-        if deed.name == "member.erase":
-            member = MemberId(str(deed.raw["member"]))
-            return await hands.erase_message(member, rest, f"{deed.act}.{place}")
-        return None

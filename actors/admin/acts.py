@@ -39,12 +39,6 @@ class Act:
     state: ActState = ActState.DONE
     n: int = 0
 
-    def shown(self) -> dict[str, object]:
-        return {
-            "n": self.n, "act": self.act, "at": self.at, "operator": self.operator, "command": self.command,
-            "args": self.body, "state": self.state.value, "undo_until": self.undo_until,
-        }  # fmt: skip
-
 
 @frozen
 class CidReused:

@@ -6,14 +6,14 @@ from typing import Any
 from attrs import asdict, define, field
 
 from actors.alerts.board import AlertBoard
-from actors.alerts.messages import Report, Tally
+from actors.alerts.messages import Report
 from actors.alerts.vocabulary import Alert, AlertId, Life
 from actors.names import RoomName
 
 SHOWN = 30
-"""Alerts of a snapshot, the newest; further back `alert.list` goes."""
+"""Alerts of a snapshot: those in force, then the newest. How many more there are is `more`; `alert.list` has them."""
 ROOMS = 40
-"""Rooms of one alert, those with the most people."""
+"""Rooms of one alert, those with the most people; how many more there are is `rooms_more`."""
 OLD_S = 10.0
 """An alert that is over is counted anew so often: late receipts still come."""
 
@@ -29,7 +29,8 @@ class AlertRows:
 
     def snapshot(self) -> dict[str, Any]:
         now = self.wall()
-        cases = sorted(self.board.book.cases.values(), key=lambda case: -case.alert.sent)[:SHOWN]
+        known = self.board.book.cases.values()
+        cases = sorted(known, key=lambda case: (case.alert.state is not Life.ACTIVE, -case.alert.sent))[:SHOWN]
         rows = []
         for case in cases:
             alert = case.alert
@@ -43,23 +44,32 @@ class AlertRows:
             rows.append(kept)
         shown = {case.alert.id for case in cases}
         self._over = {id: kept for id, kept in self._over.items() if id in shown}
-        return {"at": now, "alerts": rows}
+        return {"at": now, "alerts": rows, **more("more", len(known) - len(cases))}
 
     def active(self) -> int:
         return sum(case.alert.state is Life.ACTIVE for case in self.board.book.cases.values())
+
+
+def more(name: str, count: int) -> dict[str, int]:
+    return {name: count} if count else {}
 
 
 def row(report: Report) -> dict[str, Any]:
     rooms = sorted(report.rooms.items(), key=lambda each: (-each[1].targeted, each[0]))[:ROOMS]
     return {
         **brief(report.alert),
-        "ledger": _counts(report.total),
-        "rooms": {room: _counts(tally) for room, tally in rooms},
-        "zones": {zone: _counts(tally) for zone, tally in report.zones.items()},
-        **(
-            {} if report.score is None else {"score": round(100 * report.score.answered), "drill": asdict(report.score)}
-        ),
+        "ledger": report.total.shown(),
+        "rooms": {room: tally.shown() for room, tally in rooms},
+        **more("rooms_more", len(report.rooms) - len(rooms)),
+        "zones": {zone: tally.shown() for zone, tally in report.zones.items()},
+        **({} if report.score is None else {"score": percent(report.score.answered), "drill": asdict(report.score)}),
+        **({} if report.final is None else {"final": report.final.shown()}),
     }
+
+
+def percent(part: float) -> int:
+    """Rounded down: it does not say that all have answered while one has not."""
+    return int(100 * part + 1e-9)
 
 
 def brief(alert: Alert) -> dict[str, Any]:
@@ -70,7 +80,3 @@ def brief(alert: Alert) -> dict[str, Any]:
         "ack": draft.ack.value, "state": alert.state.value, "by": alert.by, "recorded": alert.recorded,
         "correction": draft.correction is not None,
     }  # fmt: skip
-
-
-def _counts(tally: Tally) -> dict[str, int]:
-    return {"targeted": tally.targeted, **asdict(tally)}

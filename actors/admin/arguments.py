@@ -62,7 +62,8 @@ class RoomUpdate:
     title: str | None = text(120, None)
     code: RoomCode | None = None
     zone: str | None = text(48, None)
-    capacity: int | None = number(1, 1_000_000, None)
+    capacity: int | None = number(0, 1_000_000, None)
+    """0: what rooms have that nobody has set one for."""
     official: bool | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -157,6 +158,11 @@ class AddressBan:
 
 
 @frozen
+class Address:
+    address: str = text(64)
+
+
+@frozen
 class Announce:
     """`rooms`: none = all of them."""
 
@@ -172,6 +178,13 @@ class Lockdown:
 @frozen
 class Act:
     act: str = text(64)
+
+
+@frozen
+class ActRefuse:
+    """`pending`: the name under which the order waits."""
+
+    pending: str = text(64)
 
 
 @frozen
@@ -209,6 +222,20 @@ class ReportList:
 class ReportResolve:
     report: str = text(64)
     outcome: Outcome = "done"
+
+
+@frozen
+class HelpResolve:
+    member: MemberId
+    alert: str = text(32)
+
+
+@frozen
+class AlertList:
+    """`after`: an alert; those before it in time follow."""
+
+    after: str = text(32, "")
+    limit: int = number(1, 200, PAGE)
 
 
 @frozen

@@ -6,7 +6,7 @@ from typing import Any
 
 from actors.admin import arguments as a
 from actors.admin.orders import Denied, Spec, UndoKind
-from actors.admin.parsing import BadArgument, parse
+from actors.admin.parsing import BadArgument, describe, parse
 from actors.admin.roles import Role
 from actors.alerts.cap import from_xml
 from actors.alerts.drafts import draft_of
@@ -15,6 +15,9 @@ from actors.refusals import Refused
 
 EXACT, COMPENSATING = UndoKind.EXACT, UndoKind.COMPENSATING
 VIEWER, MODERATOR, OPERATOR, SAFETY, OWNER = Role
+HOUR_S, DAY_S = 3_600.0, 86_400.0
+"""No ban of an address is for ever: it may be that of a whole festival, or somebody else's tomorrow."""
+NAME_MOST = 64
 SECRETS = ("password",)
 """Arguments that are in no record."""
 ALERT_WORDS = {Status.ACTUAL: "SEND ALERT", Status.EXERCISE: "DRILL", Status.TEST: "TEST"}
@@ -58,7 +61,7 @@ READS = (
     _read("member.list", a.MemberList, "who is here, in a room or in the house"),
     _read("member.find", a.MemberFind, "members by part of the nickname, those who have left included"),
     _read("member.show", a.Member, "one member: rooms, role, sanctions, first and last seen"),
-    _read("alert.list", a.Nothing, "alerts with how far they have come"),
+    _read("alert.list", a.AlertList, "alerts with how far they have come, newest first"),
     _read("alert.show", a.AlertOnly, "one alert"),
     _read("alert.ledger", a.AlertLedger, "names by how far the alert has come with them"),
     _read("alert.preview", a.AlertDraft, "what would be sent, and to how many"),
@@ -86,16 +89,23 @@ MODERATION = (
     Spec("member.kick", MODERATOR, a.MemberIn, "put out of a room, or out of the house; may come back"),
     Spec("member.message", MODERATOR, a.MemberMessage, "a note to one member"),
     Spec("report.resolve", MODERATOR, a.ReportResolve, "a report has been dealt with", EXACT),
+    Spec("help.resolve", MODERATOR, a.HelpResolve, "a call for help in an alert has been dealt with", EXACT),
     Spec("room.slow", MODERATOR, a.RoomSlow, "seconds between two messages of a member", EXACT, timed=True),
     Spec("act.undo", MODERATOR, a.Act, "put back what an act changed"),
+    Spec(
+        "act.refuse",
+        OPERATOR,
+        a.ActRefuse,
+        "say no to an order that waits for a second person, or take back one's own",
+    ),
 )
 
 ROOMS = (
     Spec("room.create", OPERATOR, a.RoomCreate, "make a room", COMPENSATING),
-    Spec("room.update", OPERATOR, a.RoomUpdate, "title, code, zone, capacity", EXACT, timed=True),
+    Spec("room.update", OPERATOR, a.RoomUpdate, "title, code, zone, capacity, official", EXACT, timed=True),
     Spec("room.freeze", OPERATOR, a.Room, "only staff may write here", EXACT, timed=True),
     Spec("room.thaw", OPERATOR, a.Room, "everybody may write again", EXACT),
-    Spec("room.clear", OPERATOR, a.Room, "hide all messages now, erase them in 10 minutes", EXACT),
+    Spec("room.clear", OPERATOR, a.Room, "hide all messages now, erase them in 10 minutes", EXACT, erases=True),
     Spec("room.close", OPERATOR, a.Room, "nobody comes in; who is here stays", EXACT, timed=True),
     Spec("room.reopen", OPERATOR, a.Room, "people may come in again", EXACT),
     Spec(
@@ -108,16 +118,34 @@ ROOMS = (
         second=_always,
     ),
     Spec("room.return", OPERATOR, a.Room, "call back who was sent elsewhere, and reopen"),
-    Spec("room.delete", SAFETY, a.Room, "hide the room now, erase it in 10 minutes", EXACT),
+    Spec("room.delete", SAFETY, a.Room, "hide the room now, erase it in 10 minutes", EXACT, erases=True),
 )
 
 PEOPLE = (
     Spec("member.create", OPERATOR, a.MemberCreate, "a member with a token to hand out"),
     Spec("member.update", OPERATOR, a.MemberUpdate, "nickname, role, badge", EXACT, timed=True),
     Spec("member.ban", OPERATOR, a.MemberIn, "may not come in", EXACT, timed=True),
+    Spec("member.revoke", OPERATOR, a.Member, "tokens issued to this member so far are worth nothing any more"),
     Spec("member.unban", OPERATOR, a.MemberIn, "may come in again", EXACT),
-    Spec("address.ban", OPERATOR, a.AddressBan, "nobody from this address comes in", EXACT, timed=True),
-    Spec("member.erase", SAFETY, a.Member, "hide all that a member wrote now, erase it in 10 minutes", EXACT),
+    Spec(
+        "address.ban",
+        OPERATOR,
+        a.AddressBan,
+        "nobody from this address comes in, for an hour if no time is given",
+        EXACT,
+        timed=True,
+        longest_s=30 * DAY_S,
+        usual_s=HOUR_S,
+    ),
+    Spec("address.unban", OPERATOR, a.Address, "people from this address may come in again", EXACT),
+    Spec(
+        "member.erase",
+        SAFETY,
+        a.Member,
+        "hide all that a member wrote now, erase it in 10 minutes",
+        EXACT,
+        erases=True,
+    ),
 )
 
 HOUSE = (
@@ -148,10 +176,10 @@ ALERTS = (
         least=_alert_role,
         second=_actual,
     ),
-    Spec("alert.update", SAFETY, a.AlertUpdate, "new words for an alert"),
-    Spec("alert.cancel", SAFETY, a.AlertEnd, "withdraw an alert"),
-    Spec("alert.all_clear", SAFETY, a.AlertEnd, "the danger is over"),
-    Spec("alert.correct", SAFETY, a.AlertOnly, "send the prepared correction"),
+    Spec("alert.update", OPERATOR, a.AlertUpdate, "new words for an alert"),
+    Spec("alert.cancel", OPERATOR, a.AlertEnd, "withdraw an alert"),
+    Spec("alert.all_clear", OPERATOR, a.AlertEnd, "the danger is over"),
+    Spec("alert.correct", OPERATOR, a.AlertOnly, "send the prepared correction"),
     Spec(
         "alert.import",
         SAFETY,
@@ -166,6 +194,7 @@ OPERATORS = (
     Spec("operator.add", OWNER, a.OperatorAdd, "another operator", COMPENSATING),
     Spec("operator.update", OWNER, a.OperatorUpdate, "role, password, disabled"),
     Spec("operator.remove", OWNER, a.Operator, "no longer an operator"),
+    Spec("session.leave", VIEWER, a.Nothing, "sign out: this session is over everywhere"),
     Spec("session.end", OWNER, a.SessionEnd, "sign somebody out"),
     Spec("token.create", OWNER, a.TokenCreate, "a token for a program; shown once", COMPENSATING),
     Spec("token.revoke", OWNER, a.TokenRevoke, "the token is worth nothing any more"),
@@ -174,6 +203,9 @@ OPERATORS = (
 TABLE: Mapping[str, Spec] = {
     spec.name: spec for spec in (*READS, *MODERATION, *ROOMS, *PEOPLE, *HOUSE, *ALERTS, *OPERATORS)
 }
+
+
+RECORDED = frozenset(name for spec in TABLE.values() for name in describe(spec.args)) - {*SECRETS}
 
 
 def read_args(spec: Spec, raw: Mapping[str, Any], wall: float) -> Any | Denied:
@@ -195,4 +227,5 @@ def _imported(args: a.AlertImport, wall: float) -> Draft | Denied:
 
 
 def without_secrets(raw: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: "***" if name in SECRETS else value for name, value in raw.items()}
+    """For the record. What no command has is no argument that was meant, and may be a secret with its name misspelt."""
+    return {name[:NAME_MOST]: value if name in RECORDED else "***" for name, value in raw.items()}

@@ -10,10 +10,10 @@ from attrs import asdict, field, frozen
 from actors.admin.acts import Act, ActState, CidReused, digest_of
 from actors.admin.orders import Outcome, UndoKind
 from actors.admin.store import AdminStore
+from actors.admin.store_audit import Entry
 
 Row = list[Any]
-LOOK_BACK = 1_000
-"""Acts in which the last evacuation of a room is looked for."""
+MOVES = ("room.evacuate", "room.return")
 
 
 class Phase(StrEnum):
@@ -83,35 +83,32 @@ class Deeds:
         found = await self.store.acts.begin(_act(deed))
         return _deed(found) if isinstance(found, Act) else found
 
-    async def finish(self, deed: Deed) -> None:
-        """Replaces what was kept of it."""
+    async def finish(self, deed: Deed, *entries: Entry) -> None:
+        """Replaces what was kept of it. `entries`: its rows in the audit, together with it or not at all."""
         if deed.phase is Phase.FAILED:
             await self.store.acts.drop(deed.act)
         else:
-            await self.store.acts.save(_act(deed))
+            await self.store.recorded(lambda _: entries).acts.save(_act(deed))
 
     async def unfinished(self) -> list[Deed]:
         """Begun or open, in the order in which they were begun."""
         acts = (*await self.store.acts.begun(), *await self.store.acts.undoable(0.0))
         return [_deed(act) for act in sorted(acts, key=lambda act: act.n)]
 
+    async def since(self, deed: Deed) -> list[Deed]:
+        """What was begun after it, however it ended."""
+        return [_deed(act) for act in await self.store.acts.since(deed.n)]
+
     async def page(self, before: int | None, limit: int, operator: str = "") -> list[Deed]:
         return [_deed(act) for act in await self.store.acts.page(before, limit, operator)]
 
     async def evacuation(self, room: str) -> Deed | None:
         """The room's last evacuation, unless its people were called back since."""
-        for deed in await self.page(None, LOOK_BACK):
-            if deed.raw.get("room") == room and deed.phase is not Phase.BEGUN:
-                if deed.name == "room.return":
-                    return None
-                if deed.name == "room.evacuate":
-                    return deed
-        return None
+        found = await self.store.acts.last_of(MOVES, room)
+        return None if found is None or found.command != MOVES[0] else _deed(found)
 
-    async def audit(
-        self, operator: str, address: str, command: str, args: Mapping[str, Any], reason: str, result: str, act: str
-    ) -> None:
-        await self.store.audit.append(operator, address, command, args, reason, result, act)
+    async def audit(self, entry: Entry) -> None:
+        await self.store.audit.record(entry)
 
 
 def _act(deed: Deed) -> Act:

@@ -1,17 +1,23 @@
 """Orders about alerts: carried out by the alerts actor, which has its own store and its own way to everybody."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
+
+import trio
 
 from actors.admin.arguments import AlertEnd, AlertOnly, AlertUpdate
 from actors.admin.orders import Denied, Order
 from actors.admin.plans import Hands, Plan, Planner
-from actors.admin.world import Mark, asked
+from actors.admin.roles import Role
+from actors.admin.world import NO_ALERTS, Mark, asked
+from actors.alerts.book import ENDINGS
 from actors.alerts.messages import AlertsMessage, AllClear, Cancel, Correct, Preview, Previewed, Raise, Summary, Update
 from actors.alerts.vocabulary import Alert, AlertId, Draft
+from actors.names import RoomName
 
-NO_ALERTS = Denied("unavailable", "this server runs without alerts")
+LOOK_UP_S = 0.1
+REWORDING = ("alert.update", "alert.correct")
 MakeAlert = Callable[[Any, str], AlertsMessage]
 
 
@@ -20,14 +26,30 @@ async def _send(hands: Hands, order: Order, make: MakeAlert) -> dict[str, Any] |
     alert: Alert | Denied = await asked(hands.world.alerts, lambda asks: make(asks, order.by.operator))
     if isinstance(alert, Denied):
         return alert
-    return {"alert": alert.id, "rev": alert.rev, "recorded": alert.recorded, "undo_with": "alert.cancel"}
+    said: dict[str, Any] = {"alert": alert.id, "rev": alert.rev, "recorded": alert.recorded}
+    # What is over can be taken back by nothing: that takes a new alert.
+    return said if alert.kind in ENDINGS else {**said, "undo_with": "alert.cancel"}
+
+
+async def previewed(hands: Hands, draft: Draft) -> Previewed | Denied:
+    """What would be sent, and to whom. A slip in a room's name would keep the alert from everybody there; names that
+    cannot be looked up at once, or in a house that knows no room, are believed: nothing holds an alert up."""
+    if hands.world.alerts is None:
+        return NO_ALERTS
+    known: Container[RoomName] | Denied = ()
+    if draft.rooms:
+        with trio.move_on_after(LOOK_UP_S):
+            known = await hands.rooms.records()
+    unknown = [room for room in draft.rooms if known and not isinstance(known, Denied) and room not in known]
+    if unknown:
+        return Denied("unknown_room", f"there is no room {unknown[0]}")
+    seen: Previewed | Denied = await asked(hands.world.alerts, lambda asks: Preview(asks, draft))
+    return seen
 
 
 async def raise_(hands: Hands, order: Order) -> Plan | Denied:
     draft: Draft = order.args
-    if hands.world.alerts is None:
-        return NO_ALERTS
-    seen: Previewed | Denied = await asked(hands.world.alerts, lambda asks: Preview(asks, draft))
+    seen = await previewed(hands, draft)
     if isinstance(seen, Denied):
         return seen
 
@@ -53,7 +75,12 @@ def _on(make: Callable[[Order, Any, str], AlertsMessage]) -> Planner:
         async def effect(_mark: Mark) -> dict[str, Any] | Denied:
             return await _send(hands, order, lambda asks, by: make(order, asks, by))
 
-        return Plan(affected=found[0].total.targeted, effect=effect, repeat=False, rev=found[0].alert.rev)
+        alert, affected = found[0].alert, found[0].total.targeted
+        plan = Plan(affected=affected, effect=effect, repeat=False, rev=alert.rev)
+        if not alert.is_drill:  # whoever may raise a drill may end it; a real alert is as grave with other words
+            plan.role = Role.SAFETY
+            plan.as_grave_as = "alert.raise" if order.name in REWORDING else ""
+        return plan
 
     return plan
 

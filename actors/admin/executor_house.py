@@ -4,16 +4,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.admin.arguments import Announce
+from actors.admin.erasing import erase
 from actors.admin.orders import Denied, Order
 from actors.admin.plans import Hands, Plan, Planner
 from actors.admin.undo import Key, Value
-from actors.admin.world import Mark, for_each, told
+from actors.admin.undoing import CALM
+from actors.admin.world import Mark, for_each
 from actors.events import Notice
-from actors.names import HOUSE, Cid, RoomName
-from actors.people.standing import SLOW_EVERYWHERE
-from actors.room.messages import Erase
+from actors.names import RoomName
+from actors.people.standing import NORMAL, SLOW_EVERYWHERE
 
 BADGE = "organisers"
+KEPT_S = 366 * 86_400.0
+"""Calm is lifted by taking it out from under what came later, however long it has lasted."""
 
 
 async def announce(hands: Hands, order: Order) -> Plan | Denied:
@@ -37,12 +40,19 @@ async def announce(hands: Hands, order: Order) -> Plan | Denied:
 async def calm(hands: Hands, order: Order) -> Plan | Denied:
     """Slow everywhere, no links and no new rooms are what lockdown 3 is; a house that is tenser already stays so."""
     level = min(hands.world.standing.lockdown, SLOW_EVERYWHERE)
-    wanted: dict[Key, Value] = {("house", "calm"): True, ("house", "lockdown"): level}
-    return Plan(wanted, affected=await hands.online())
+    return Plan({CALM: True, **_level(hands, order, level)}, affected=await hands.online(), keep_s=KEPT_S)
 
 
 async def lockdown(hands: Hands, order: Order) -> Plan | Denied:
-    return Plan({("house", "lockdown"): order.args.level}, affected=await hands.online())
+    return Plan(_level(hands, order, order.args.level), affected=await hands.online())
+
+
+def _level(hands: Hands, order: Order, level: int) -> dict[Key, Value]:
+    """Who is known is asked as of when it last grew tenser."""
+    standing = hands.world.standing
+    since = hands.world.now() if level < standing.lockdown else standing.lockdown_since
+    reason = standing.lockdown_reason if level == standing.lockdown else order.reason if level < NORMAL else ""
+    return {("house", "lockdown"): level, ("house", "since"): since, ("house", "reason"): reason}
 
 
 async def drain(hands: Hands, order: Order) -> Plan | Denied:
@@ -76,13 +86,6 @@ async def _erase_all(hands: Hands, room: RoomName, mark: Mark) -> Any | Denied:
     if isinstance(census, Denied):
         return census
     return await erase(hands, room, census.head, mark.cid(f"{room} erased")) if census.head else None
-
-
-async def erase(hands: Hands, room: RoomName, upto: int, cid: str) -> Any | Denied:
-    ref = await hands.rooms.reach(room)
-    if isinstance(ref, Denied):
-        return ref
-    return await told(ref, lambda reply: Erase(reply, upto, Cid(cid), HOUSE))
 
 
 PLANNERS: dict[str, Planner] = {

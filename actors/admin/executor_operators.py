@@ -61,7 +61,9 @@ async def update(hands: Hands, order: Order) -> Plan | Denied:
         )
         return changed.shown()
 
-    return Plan(affected=1, effect=_trying(hands, effect))
+    less = args.disabled or args.role is not None
+    detail = await _tokens(hands, args.name) if less else {}
+    return Plan(affected=1, effect=_trying(hands, effect), detail=detail)
 
 
 async def remove(hands: Hands, order: Order) -> Plan | Denied:
@@ -70,7 +72,14 @@ async def remove(hands: Hands, order: Order) -> Plan | Denied:
     async def effect(_mark: Mark) -> dict[str, Any] | Denied:
         return (await hands.deeds.store.operators.remove(operator_name(args.name))).shown()
 
-    return Plan(affected=1, effect=_trying(hands, effect), repeat=False)
+    return Plan(affected=1, effect=_trying(hands, effect), repeat=False, detail=await _tokens(hands, args.name))
+
+
+async def _tokens(hands: Hands, name: str) -> dict[str, Any]:
+    """Programs that may stand still when this operator goes, so that nobody is surprised by a dark screen."""
+    store, who = hands.deeds.store, name.strip().lower()
+    in_force = await store.tokens.in_force()
+    return {"tokens": [token.name for token in in_force.values() if who in await store.tokens.behind(token.operator)]}
 
 
 async def end_session(hands: Hands, order: Order) -> Plan | Denied:
@@ -80,6 +89,17 @@ async def end_session(hands: Hands, order: Order) -> Plan | Denied:
         return {"ended": await hands.sign_in.end_session(args.session)}
 
     return Plan(affected=1, effect=_trying(hands, effect))
+
+
+async def leave(hands: Hands, order: Order) -> Plan | Denied:
+    session = order.by.session
+    if session.startswith("t_"):
+        return Denied("conflict", "a program is not signed in: its token ends with token.revoke")
+
+    async def effect(_mark: Mark) -> dict[str, Any] | Denied:
+        return {"ended": await hands.sign_in.end_session(session)}
+
+    return Plan(affected=1, effect=_trying(hands, effect), repeat=False)
 
 
 async def create_token(hands: Hands, order: Order) -> Plan | Denied:
@@ -107,6 +127,7 @@ PLANNERS: dict[str, Planner] = {
     "operator.add": add,
     "operator.update": update,
     "operator.remove": remove,
+    "session.leave": leave,
     "session.end": end_session,
     "token.create": create_token,
     "token.revoke": revoke_token,

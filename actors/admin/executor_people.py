@@ -1,24 +1,36 @@
 """Orders about members and addresses."""
 
+from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
 from secrets import token_bytes
 from typing import Any
 
-from actors.admin.arguments import AddressBan, MemberCreate, MemberIn, MemberMessage, MemberUpdate, ReportResolve
+from actors.admin.arguments import (
+    AddressBan,
+    HelpResolve,
+    MemberCreate,
+    MemberIn,
+    MemberMessage,
+    MemberUpdate,
+    ReportResolve,
+)
 from actors.admin.executor_rooms import members_in
 from actors.admin.orders import Denied, Order
 from actors.admin.plans import ERASE_S, Hands, Plan, Planner
+from actors.admin.registers_rooms import message_scope
 from actors.admin.undo import Value
 from actors.admin.world import Mark, told
-from actors.events import Entry, Message
+from actors.alerts.messages import PutOut
+from actors.events import Entry, Message, Tombstone
 from actors.journal.log import LogFailed
+from actors.kernel import ActorGone, MailboxFull
 from actors.names import MemberId, RoomName, make_member_id
 from actors.room.messages import Remove
 from actors.room.pages import PAGE_BYTES
 
-LEFT, BANNED = 1000, 4403
-"""Close codes: may come back when it likes; may not."""
+LEFT, TOKEN, BANNED = 1000, 4401, 4403
+"""Close codes: may come back when it likes; not with this token; may not."""
 
 
 async def _known(hands: Hands, member: MemberId) -> Denied | None:
@@ -61,6 +73,9 @@ async def _put_out(
         visits = await hands.visits(args.member)
         for visit in visits:
             visit.part(code)
+        if hands.world.alerts is not None:
+            with suppress(ActorGone, MailboxFull):
+                hands.world.alerts.tell(PutOut((args.member,), None))
         return {"connections": len(visits)}
     ref = await hands.rooms.reach(args.room)
     if isinstance(ref, Denied):
@@ -109,7 +124,7 @@ async def create(hands: Hands, order: Order) -> Plan | Denied:
                 return done
         return {"member": member, "nickname": args.nickname, "once": {"token": hands.world.gateway.token_for(member)}}
 
-    return Plan(affected=1, effect=effect)
+    return Plan(affected=1, effect=effect, repeat=False)  # it would be somebody else
 
 
 async def update(hands: Hands, order: Order) -> Plan | Denied:
@@ -120,6 +135,21 @@ async def update(hands: Hands, order: Order) -> Plan | Denied:
     given = {name: getattr(args, name) for name in ("nickname", "role", "badge")}
     wanted = {(f"member:{args.member}", name): value for name, value in given.items() if value is not None}
     return Plan(wanted, affected=1)
+
+
+async def revoke(hands: Hands, order: Order) -> Plan | Denied:
+    """Whoever stole a token and whoever lost it are the same to the house: both are out, and it lets nobody in."""
+    member: MemberId = order.args.member
+    wrong = await _known(hands, member)
+    if wrong is not None:
+        return wrong
+
+    async def after(_mark: Mark) -> dict[str, Any] | Denied:
+        gateway = hands.world.gateway
+        return {"connections": 0 if gateway is None else gateway.part(member, TOKEN)}
+
+    here = bool(await hands.visits(member))
+    return Plan({(f"member:{member}", "revoked"): int(hands.world.now())}, affected=int(here), after=after)
 
 
 async def ban_address(hands: Hands, order: Order) -> Plan | Denied:
@@ -137,6 +167,16 @@ async def ban_address(hands: Hands, order: Order) -> Plan | Denied:
     behind = 0 if hands.world.gateway is None else hands.world.gateway.behind(addresses)
     said = "an address may stand for a whole festival behind one router: look at how many are behind it"
     return Plan(wanted, affected=behind, after=after, detail={"addresses": list(addresses), "note": said})
+
+
+async def unban_address(hands: Hands, order: Order) -> Plan | Denied:
+    addresses = _addresses(order.args.address)
+    if isinstance(addresses, Denied):
+        return addresses
+    key, now = (f"address:{addresses[0]}", "ban"), hands.world.now()
+    if not any(each.address == addresses[0] and each.holds(now) for each in hands.world.standing.sanctions()):
+        return Denied("not_found", f"{addresses[0]} is not shut out")
+    return Plan({key: None}, detail={"addresses": list(addresses)})
 
 
 def _addresses(text: str) -> tuple[str, ...] | Denied:
@@ -162,14 +202,12 @@ async def erase(hands: Hands, order: Order) -> Plan | Denied:
     found = await written_by(hands, member)
     if isinstance(found, Denied):
         return found
-    places = [f"message:{room}/{seq}" for room, seq in found]
-    if len(places) > ERASED_MOST:
-        return Denied("too_big", f"{len(places)} messages are more than one order erases ({ERASED_MOST})")
-    rooms = sorted({room for room, _ in found})
+    if len(found) > ERASED_MOST:
+        return Denied("too_big", f"{len(found)} messages are more than one order erases ({ERASED_MOST})")
     return Plan(
-        {(place, "hidden"): True for place in places},
+        {(message_scope(room, seq), "hidden"): True for room, seq in found},
         affected=1,
-        detail={"messages": len(places), "rooms": rooms},
+        detail={"messages": len(found), "rooms": sorted({room for room, _ in found})},
         keep_s=ERASE_S,
     )
 
@@ -178,7 +216,8 @@ ERASED_MOST = 5_000
 
 
 async def written_by(hands: Hands, member: MemberId) -> list[tuple[RoomName, int]] | Denied:
-    """All messages of a member that can still be read, by a walk through the logs: rare, and never in anybody's way."""
+    """All messages of a member whose words are still kept, those that are hidden or cleared too, by a walk through the
+    logs: rare, and never in anybody's way."""
     records = await hands.rooms.records()
     if isinstance(records, Denied):
         return records
@@ -200,12 +239,23 @@ async def written_by(hands: Hands, member: MemberId) -> list[tuple[RoomName, int
 
 
 def _wrote(entry: Entry, member: MemberId) -> bool:
-    return entry.author == member and isinstance(entry.body, Message)
+    """Edits go with what they are of."""
+    if entry.author != member:
+        return False
+    match entry.body:
+        case Message() | Tombstone(edit_of=None, hidden=True):
+            return True
+    return False
 
 
 async def resolve(hands: Hands, order: Order) -> Plan | Denied:
     args: ReportResolve = order.args
     return Plan({(f"report:{args.report}", "outcome"): args.outcome})
+
+
+async def resolve_help(hands: Hands, order: Order) -> Plan | Denied:
+    args: HelpResolve = order.args
+    return Plan({(f"help:{args.alert}/{args.member}", "done"): True})
 
 
 PLANNERS: dict[str, Planner] = {
@@ -218,6 +268,9 @@ PLANNERS: dict[str, Planner] = {
     "member.create": create,
     "member.update": update,
     "member.erase": erase,
+    "member.revoke": revoke,
     "address.ban": ban_address,
+    "address.unban": unban_address,
     "report.resolve": resolve,
+    "help.resolve": resolve_help,
 }

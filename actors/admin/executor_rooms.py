@@ -4,16 +4,21 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.admin.arguments import Evacuate, Message, Room, RoomCreate, RoomSlow, RoomUpdate
+from actors.admin.catalogue import table
 from actors.admin.orders import Denied, Order
 from actors.admin.plans import ERASE_S, Hands, Plan, Planner
 from actors.admin.registers_rooms import message_scope
 from actors.admin.undo import Key, Value
 from actors.admin.world import Mark, asked, told
-from actors.events import Moved
+from actors.events import Moved, Policy
 from actors.names import MemberId, RoomName
 from actors.people.registry import SeatsIn
 from actors.room.directory import CreateRoom
 from actors.room.messages import Remove
+
+ENDING = frozenset({"frozen", "slow_s"})
+LIFT_S = 2.0
+"""The house takes a timed act out at its end; the room goes by its own clock only where that is late."""
 
 
 async def _set(hands: Hands, room: RoomName, values: dict[str, Value], **more: Any) -> Plan | Denied:
@@ -27,22 +32,46 @@ async def _set(hands: Hands, room: RoomName, values: dict[str, Value], **more: A
     return Plan(wanted, affected=here[0], rev=here[1], **more)
 
 
+async def _ruling(hands: Hands, order: Order, values: dict[str, Value]) -> Plan | Denied:
+    """Rules, and what people are told beside them: why, and until when."""
+    room: RoomName = order.args.room
+    beside: dict[str, Value] = {"reason": order.reason}
+    if not ENDING.isdisjoint(values):
+        census = await hands.rooms.census(room)
+        if isinstance(census, Denied):
+            return census
+        beside["expires"] = _until(hands, order, census.policy)
+    return await _set(hands, room, {**values, **beside})
+
+
+def _until(hands: Hands, order: Order, policy: Policy) -> float | None:
+    """A room's rules end together, freeze and slow mode, and to nothing. So they may only where that is what the end
+    of this act comes to; elsewhere it ends by being taken out alone."""
+    if order.ttl_s is None or policy.frozen or policy.slow_s:
+        return None
+    return hands.world.now() + order.ttl_s + LIFT_S
+
+
 def _setting(**values: Value) -> Planner:
     async def plan(hands: Hands, order: Order) -> Plan | Denied:
-        return await _set(hands, order.args.room, values)
+        return await _ruling(hands, order, values)
 
     return plan
 
 
 async def slow(hands: Hands, order: Order) -> Plan | Denied:
     args: RoomSlow = order.args
-    return await _set(hands, args.room, {"slow_s": args.seconds})
+    return await _ruling(hands, order, {"slow_s": args.seconds})
 
 
 async def update(hands: Hands, order: Order) -> Plan | Denied:
     args: RoomUpdate = order.args
     given = {name: getattr(args, name) for name in ("title", "code", "zone", "capacity", "official")}
-    return await _set(hands, args.room, {name: value for name, value in given.items() if value is not None})
+    values = {name: value for name, value in given.items() if value is not None}
+    if "capacity" not in values:
+        return await _set(hands, args.room, values)
+    values["capacity"] = values["capacity"] or Policy().max_members
+    return await _ruling(hands, order, values)
 
 
 async def clear(hands: Hands, order: Order) -> Plan | Denied:
@@ -78,9 +107,14 @@ async def create(hands: Hands, order: Order) -> Plan | Denied:
                 return done
         await hands.rooms.look_at_zones()
         hands.world.activity.note("room", f"room {args.room} made", room=args.room, operator=order.by.operator)
-        return {"room": made.name, "code": made.code, "title": made.title, "undo_with": "room.delete"}
+        return {"room": made.name, "code": made.code, "title": made.title, "undo_with": _unmaking(order)}
 
     return Plan(effect=effect)
+
+
+def _unmaking(order: Order) -> str:
+    """What somebody of this role can do about a room that should not be."""
+    return "room.delete" if order.by.role >= table()["room.delete"].role else "room.close"
 
 
 async def evacuate(hands: Hands, order: Order) -> Plan | Denied:
@@ -96,20 +130,23 @@ async def evacuate(hands: Hands, order: Order) -> Plan | Denied:
         return plan
 
     async def after(mark: Mark) -> dict[str, Any] | Denied:
-        seq = await hands.rooms.moderate(args.room, Moved(args.to, order.reason), mark.cid(f"{args.room} moved"))
-        if isinstance(seq, Denied):
-            return seq
-        ref = await hands.rooms.reach(args.room)
-        if isinstance(ref, Denied):
-            return ref
-        removed = await told(ref, lambda reply: Remove(reply, None, order.reason, None, args.to))
-        if isinstance(removed, Denied):
-            return removed
-        return {"to": args.to, "connections": removed.count}
+        return await send_away(hands, args.room, args.to, mark)
 
     plan.after = after
     plan.detail = {"to": args.to, "people": len(members), "members": list(members), "undo_with": "room.return"}
     return plan
+
+
+async def send_away(hands: Hands, room: RoomName, to: RoomName, mark: Mark) -> dict[str, Any] | Denied:
+    """The entry that says where, for whoever comes back later, and those who are here. Twice is once."""
+    seq = await hands.rooms.moderate(room, Moved(to, mark.reason), mark.cid(f"{room} moved"))
+    if isinstance(seq, Denied):
+        return seq
+    ref = await hands.rooms.reach(room)
+    if isinstance(ref, Denied):
+        return ref
+    removed = await told(ref, lambda reply: Remove(reply, None, mark.reason, None, to))
+    return removed if isinstance(removed, Denied) else {"to": to, "connections": removed.count}
 
 
 async def members_in(hands: Hands, room: RoomName) -> dict[MemberId, str] | Denied:

@@ -69,7 +69,7 @@ def defused(cell: object) -> object:
 
 
 async def timeline(hands: Hands, args: Timeline) -> tuple[Sequence[Event], bool]:
-    """Acts, alerts, faults, reports, sign-ins and room life, oldest first; also: whether there are more behind."""
+    """All that the feed has told, each minute's counts included, oldest first; also: whether there are more behind."""
     until = hands.world.now() + 1 if args.until is None else args.until
     events = await hands.deeds.store.activity.after(args.after, EVENTS + 1, args.room, args.since, until)
     return events[:EVENTS], len(events) > EVENTS

@@ -16,6 +16,7 @@ Detail = Mapping[str, Any]
 EXTRA_CODES = ("unknown_command", "not_found", "conflict", "confirm", "second_person", "setup")
 CODES = frozenset((*(reason.value for reason in Reason), *EXTRA_CODES))
 """Why an order was not carried out: the attendees' list and what only operators can meet."""
+WEEK_S = 7 * 86_400.0
 
 
 class UndoKind(StrEnum):
@@ -65,6 +66,8 @@ class Pending:
     id: str
     expires: float
     detail: Detail = field(factory=dict)
+    again: bool = False
+    """It waited already: the same order was given again."""
 
 
 Answer = Outcome | Pending | Denied
@@ -115,6 +118,12 @@ class Spec:
     """The role that these arguments need, where it depends on them; never below `role`."""
     timed: bool = False
     """May be given for a time (ttl_s)."""
+    longest_s: float = WEEK_S
+    """For so long at most."""
+    usual_s: float | None = None
+    """For so long where the order names no time; None: until it is taken back."""
+    erases: bool = False
+    """What it hides is erased once it can no longer be undone."""
     recorded: bool = True
     """Of reads: False; but what takes data out of the house is recorded all the same."""
 

@@ -115,7 +115,7 @@ def whole(value: Any, low: float, high: float) -> int:
 
 
 def number(value: Any, low: float, high: float) -> float:
-    if type(value) not in (int, float) or not isfinite(value):
+    if type(value) not in (int, float) or (type(value) is float and not isfinite(value)):
         raise BadArgument("must be a number")
     if not low <= value <= high:
         raise BadArgument(f"must be {low:g} to {high:g}")

@@ -8,8 +8,11 @@ from attrs import define, field
 
 from actors.admin.deeds import Deeds
 from actors.admin.orders import Denied, Order
+from actors.admin.recording_exports import Carried
+from actors.admin.recording_refusals import Refusals
 from actors.admin.registers import Registers
 from actors.admin.registers_rooms import RoomHand
+from actors.admin.roles import Role
 from actors.admin.signin import SignIn
 from actors.admin.undo import Key, Value
 from actors.admin.world import Mark, World, asked, told
@@ -22,6 +25,9 @@ from actors.room.messages import Delete
 DAY_S = 86_400.0
 ERASE_S = 600.0
 """What erases hides first; until then it can be undone."""
+
+PRIVATE = ("members",)
+"""Of a plan's detail: kept for later, and in no answer."""
 
 Effect = Callable[[Mark], Awaitable["dict[str, Any] | Denied"]]
 
@@ -43,6 +49,10 @@ class Plan:
     after: Effect | None = None
     repeat: bool = True
     """May be done again where it is not known whether it was done."""
+    role: Role = Role.VIEWER
+    """The least that may give it, where the arguments alone do not say."""
+    as_grave_as: str = ""
+    """The command whose rule for a second person it is under, where the arguments alone do not say."""
 
 
 Planner = Callable[["Hands", Order], Awaitable[Plan | Denied]]
@@ -55,6 +65,8 @@ class Hands:
     rooms: RoomHand
     deeds: Deeds
     sign_in: SignIn
+    refusals: Refusals = field(factory=Refusals)
+    carried: Carried = field(factory=Carried)
 
     async def room(self, name: RoomName) -> "tuple[int, int] | Denied":
         """(people here, revision of the rules)."""
@@ -79,3 +91,7 @@ class Hands:
     async def online(self) -> int:
         found = await asked(self.world.people, Everyone)
         return 0 if isinstance(found, Denied) else len({visit.member for visit in found})
+
+
+def public(detail: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in detail.items() if name not in PRIVATE}

@@ -9,17 +9,20 @@ from itertools import islice
 from typing import Any
 
 from actors.admin import arguments as a
+from actors.admin import recording
 from actors.admin.alert_rows import row
 from actors.admin.commands import TABLE
+from actors.admin.executor_alerts import previewed
 from actors.admin.executor_rooms import members_in, moved
 from actors.admin.export import export_room, timeline
 from actors.admin.orders import Answer, Denied, Order, Outcome
 from actors.admin.plans import Hands
+from actors.admin.recording import Verdict
 from actors.admin.store import StoreFailed
-from actors.admin.world import asked
+from actors.admin.world import NO_ALERTS, asked
 from actors.alerts.cap import to_xml
 from actors.alerts.drafts import as_json
-from actors.alerts.messages import Names, Person, Preview, Report, Summary
+from actors.alerts.messages import Names, Person, Report, Summary
 from actors.alerts.vocabulary import AlertId
 from actors.journal.log import LogFailed
 from actors.names import MemberId
@@ -38,17 +41,29 @@ async def read(hands: Hands, order: Order) -> Answer:
     elif isinstance(order.args, Denied):
         found = order.args
     else:
-        found = await _read(hands, order)
-    if spec.recorded and (isinstance(found, Denied) or not getattr(order.args, "after", 0)):
-        result = found.code if isinstance(found, Denied) else "ok"
-        by = order.by
-        await hands.deeds.audit(by.operator, by.address, order.name, order.raw, order.reason, result, "")
+        found = await _tried(READERS[order.name](hands, order.args, order))
+    if spec.recorded:
+        # What cannot be recorded does not leave the house.
+        found = await _tried(_on_record(hands, order, found))
     return found if isinstance(found, Denied) else Outcome(detail=found)
 
 
-async def _read(hands: Hands, order: Order) -> Found:
+async def _on_record(hands: Hands, order: Order, found: Found) -> Found:
+    """Of an export that goes on, the first page is."""
+    entry = recording.entry(order, Verdict(found if isinstance(found, Denied) else Outcome()))
+    if isinstance(found, Denied):
+        for row in hands.refusals.note(entry, hands.world.now()):
+            await hands.deeds.audit(row)
+        return found
+    if not hands.carried.goes_on(order):
+        await hands.deeds.audit(entry)
+    hands.carried.gave(order, found)
+    return found
+
+
+async def _tried(reading: Awaitable[Found]) -> Found:
     try:
-        return await READERS[order.name](hands, order.args, order)
+        return await reading
     except StoreFailed as wrong:
         return Denied("unavailable", str(wrong), round(wrong.retry_after_s * 1000))
     except LogFailed as failure:
@@ -57,10 +72,12 @@ async def _read(hands: Hands, order: Order) -> Found:
         return Denied("not_found", "there is no such thing (any more)")
 
 
-def page(items: Iterable[Any], limit: int, key: Callable[[Any], Any], more: bool = False) -> dict[str, Any]:
-    """As many as fit. `key`: of the last one, what the next page is asked with. `more`: there are others behind."""
+def page(
+    items: Iterable[Any], limit: int, key: Callable[[Any], Any], more: bool = False, room: int = FRAME_ROOM
+) -> dict[str, Any]:
+    """As many as fit into `room` bytes. `key`: of the last one, what the next page is asked with. `more`: there are
+    others behind."""
     kept: list[Any] = []
-    room = FRAME_ROOM
     rest = iter(items)
     for item in islice(rest, limit):
         room -= len(json.dumps(item)) + 1
@@ -175,7 +192,7 @@ def _sanction(each: Any) -> dict[str, Any]:
 
 async def _reports(hands: Hands, alert: str | None) -> Sequence[Report] | Denied:
     if hands.world.alerts is None:
-        return Denied("unavailable", "this server runs without alerts")
+        return NO_ALERTS
     name = None if alert is None else AlertId(alert)
     found: Sequence[Report] | Denied = await asked(hands.world.alerts, lambda asks: Summary(asks, name))
     if not isinstance(found, Denied) and alert is not None and not found:
@@ -183,11 +200,13 @@ async def _reports(hands: Hands, alert: str | None) -> Sequence[Report] | Denied
     return found
 
 
-async def alert_list(hands: Hands, _args: a.Nothing, _order: Order) -> Found:
+async def alert_list(hands: Hands, args: a.AlertList, _order: Order) -> Found:
     found = await _reports(hands, None)
     if isinstance(found, Denied):
         return found
-    return page([row(report) for report in found], 200, lambda each: each["id"])
+    names = [report.alert.id for report in found]
+    begin = names.index(AlertId(args.after)) + 1 if args.after in names else 0
+    return page((row(report) for report in found[begin:]), args.limit, lambda each: each["id"])
 
 
 async def alert_show(hands: Hands, args: a.AlertOnly, _order: Order) -> Found:
@@ -199,7 +218,7 @@ async def alert_show(hands: Hands, args: a.AlertOnly, _order: Order) -> Found:
 
 async def alert_ledger(hands: Hands, args: a.AlertLedger, _order: Order) -> Found:
     if hands.world.alerts is None:
-        return Denied("unavailable", "this server runs without alerts")
+        return NO_ALERTS
     found = await asked(
         hands.world.alerts,
         lambda asks: Names(asks, AlertId(args.alert), args.rev, args.state, args.room, args.page),
@@ -217,15 +236,13 @@ async def alert_ledger(hands: Hands, args: a.AlertLedger, _order: Order) -> Foun
 def _person(person: Person) -> dict[str, Any]:
     return {
         "member": person.member, "nickname": person.nickname, "state": person.state.word, "at": person.at,
-        "help": person.help, "note": person.note[:200], "joined_after": person.joined_after,
-        "rooms": list(person.rooms[:8]),
+        "help": person.help, "helped": person.helped, "note": person.note[:200],
+        "joined_after": person.joined_after, "rooms": list(person.rooms[:8]),
     }  # fmt: skip
 
 
 async def alert_preview(hands: Hands, draft: Any, _order: Order) -> Found:
-    if hands.world.alerts is None:
-        return Denied("unavailable", "this server runs without alerts")
-    seen = await asked(hands.world.alerts, lambda asks: Preview(asks, draft))
+    seen = await previewed(hands, draft)
     if isinstance(seen, Denied):
         return seen
     return {
@@ -235,7 +252,7 @@ async def alert_preview(hands: Hands, draft: Any, _order: Order) -> Found:
 
 async def alert_export(hands: Hands, args: a.AlertOnly, _order: Order) -> Found:
     found = await _reports(hands, args.alert)
-    return found if isinstance(found, Denied) else {"xml": to_xml(found[0].alert)}
+    return found if isinstance(found, Denied) else {"xml": to_xml(found[0].alert, replaced_sent=found[0].replaced_sent)}
 
 
 # -- the record --------------------------------------------------------------------------------------------------------
@@ -258,9 +275,10 @@ async def timeline_show(hands: Hands, args: a.Timeline, _order: Order) -> Found:
 
 async def timeline_export(hands: Hands, args: a.Timeline, _order: Order) -> Found:
     events, more = await timeline(hands, args)
-    shown = page([event.shown() for event in events], len(events), lambda row: row["n"], more)
-    lines = [json.dumps(row, ensure_ascii=False) for row in shown["items"]]
-    return {**shown, "items": lines, "lines": lines}
+    lines = [json.dumps(event.shown(), ensure_ascii=False) for event in events]
+    # Told under both names, so each line goes twice.
+    shown = page(lines, len(lines), lambda line: json.loads(line)["n"], more, FRAME_ROOM // 2)
+    return {**shown, "lines": shown["items"]}
 
 
 async def report_list(hands: Hands, args: a.ReportList, _order: Order) -> Found:

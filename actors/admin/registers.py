@@ -1,11 +1,12 @@
 """The house as registers that acts write and undos put back: (scope, field) -> a JSON value.
 
-    room:<name>         frozen slow_s closed capacity | title code zone official | pinned cleared deleted
+    room:<name>         frozen slow_s closed capacity reason expires | title code zone official | pinned cleared deleted
     message:<room>/<n>  hidden
-    member:<id>         role badge nickname erased | mute:<room> ban:<room>   (room "" = the whole house)
+    member:<id>         role badge nickname erased revoked | mute:<room> ban:<room>   (room "" = the whole house)
     address:<address>   ban
-    house               lockdown calm
+    house               lockdown since reason | calm
     report:<id>         outcome
+    help:<alert>/<id>   done
 
 Each family reads and writes its own; this module only finds the family."""
 
@@ -30,6 +31,10 @@ class Family(Protocol):
 
     def recall(self, rest: str, name: str, value: Value) -> None:
         """After a start: this is what the acts have left there. For registers that only acts know."""
+        return
+
+    async def withdraw(self, rest: str, name: str, value: Value, mark: Mark) -> None:
+        """The act that wrote this was taken out from under another one: nothing changes now, nor is it to come back."""
         return
 
 
@@ -79,6 +84,10 @@ class Registers:
     def recall(self, key: Key, value: Value) -> None:
         family, rest = self._family(key[0])
         family.recall(rest, key[1], value)
+
+    async def withdraw(self, key: Key, value: Value, mark: Mark) -> None:
+        family, rest = self._family(key[0])
+        await family.withdraw(rest, key[1], value, mark)
 
     def _family(self, scope: str) -> tuple[Family, str]:
         prefix, _, rest = scope.partition(":")

@@ -1,4 +1,5 @@
-"""Registers of members, addresses and the house: the standing, which rooms and doors read."""
+"""Registers of members, addresses and the house: the standing, which rooms and doors read; and of what members have
+called for."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -9,7 +10,9 @@ from actors.admin.orders import Denied
 from actors.admin.registers import Family
 from actors.admin.store import AdminStore
 from actors.admin.undo import Value
-from actors.admin.world import Mark, World, asked
+from actors.admin.world import NO_ALERTS, Mark, World, asked
+from actors.alerts.messages import HelpCall, ResolveHelp
+from actors.alerts.vocabulary import AlertId
 from actors.kernel import ActorGone, MailboxFull
 from actors.names import MemberId, Nickname, RoomName
 from actors.people.registry import VisitsOf
@@ -37,6 +40,30 @@ class ReportRegisters(Family):
         return 0
 
 
+@define
+class HelpRegisters(Family):
+    """Of calls for help in alerts: whether they have been dealt with. `rest`: alert/member."""
+
+    world: World
+
+    async def read(self, rest: str, names: tuple[str, ...]) -> dict[str, Value] | Denied:
+        alert, _, member = rest.partition("/")
+        if self.world.alerts is None:
+            return NO_ALERTS
+        done = await asked(self.world.alerts, lambda asks: HelpCall(asks, AlertId(alert), MemberId(member)))
+        if isinstance(done, Denied):
+            return Denied("not_found", done.message) if done.code == "bad_anchor" else done
+        return {"done": done}
+
+    async def write(self, rest: str, values: Mapping[str, Value], mark: Mark) -> int | Denied:
+        alert, _, member = rest.partition("/")
+        if self.world.alerts is None:
+            return NO_ALERTS
+        name, whose, done = AlertId(alert), MemberId(member), bool(values["done"])
+        failed = await asked(self.world.alerts, lambda asks: ResolveHelp(asks, name, whose, done))
+        return failed if isinstance(failed, Denied) else 0
+
+
 def sanction_value(sanction: Sanction | None) -> Value:
     """None: there is none."""
     if sanction is None:
@@ -61,6 +88,8 @@ class MemberRegisters(Family):
                 if row is None:
                     return Denied("not_found", "nobody of that id has ever been here")
                 found[name] = row.nickname
+            elif name == "revoked":
+                found[name] = standing.revoked.get(member)
             else:
                 found[name] = (standing.roles if name == "role" else standing.badges).get(member, "")
         return found
@@ -73,6 +102,8 @@ class MemberRegisters(Family):
                 put(self.world, Sanction(_kind(kind), member, None, RoomName(room) or None), value)
             elif name == "nickname":
                 await self._rename(member, Nickname(value))
+            elif name == "revoked":
+                self._revoke(member, value)
             else:
                 table = standing.roles if name == "role" else standing.badges
                 table[member] = value
@@ -87,6 +118,13 @@ class MemberRegisters(Family):
             if (each.kind, each.member, each.room or "") == (kind, member, room):
                 return each
         return None
+
+    def _revoke(self, member: MemberId, value: int | None) -> None:
+        """Up to now, which may be later than what was planned: a token may have been issued in between."""
+        if value is None:
+            self.world.standing.revoked.pop(member, None)
+        else:
+            self.world.standing.revoked[member] = max(value, int(self.world.now()))
 
     async def _rename(self, member: MemberId, nickname: Nickname) -> None:
         """In the roster, and for the connections that are here: their next message carries it."""
@@ -120,18 +158,21 @@ class HouseRegisters(Family):
     calm: bool = False
 
     async def read(self, rest: str, names: tuple[str, ...]) -> dict[str, Value] | Denied:
-        values: dict[str, Value] = {"lockdown": self.world.standing.lockdown, "calm": self.calm}
+        standing = self.world.standing
+        values: dict[str, Value] = {
+            "lockdown": standing.lockdown, "since": standing.lockdown_since, "reason": standing.lockdown_reason,
+            "calm": self.calm,
+        }  # fmt: skip
         return {name: values[name] for name in names}
 
     async def write(self, rest: str, values: Mapping[str, Value], mark: Mark) -> int | Denied:
         standing = self.world.standing
+        before = standing.lockdown, standing.lockdown_reason
         self.calm = values.get("calm", self.calm)
-        level = values.get("lockdown", standing.lockdown)
-        if level != standing.lockdown:
-            if level < standing.lockdown:
-                standing.lockdown_since = mark.at
-            standing.lockdown = level
-            standing.lockdown_reason = mark.reason if level < 5 else ""
+        standing.lockdown = values.get("lockdown", standing.lockdown)
+        standing.lockdown_since = values.get("since", standing.lockdown_since)
+        standing.lockdown_reason = values.get("reason", standing.lockdown_reason)
+        if before != (standing.lockdown, standing.lockdown_reason):
             rules_changed(self.world)
         await self.save()
         return 0

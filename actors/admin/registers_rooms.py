@@ -1,6 +1,7 @@
 """Registers of rooms and messages: rules and moderation through the room's own log, names through the directory."""
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from attrs import define, evolve, field
@@ -16,15 +17,22 @@ from actors.names import HOUSE, Cid, RoomName
 from actors.room.directory import DeleteRoom, Listing, Reach, RestoreRoom, UpdateRoom
 from actors.room.messages import Census, Moderate, RoomCensus, RoomMessage, SetPolicy
 
-POLICY = {"frozen": "frozen", "slow_s": "slow_s", "closed": "closed", "capacity": "max_members"}
+POLICY = {
+    "frozen": "frozen", "slow_s": "slow_s", "closed": "closed", "capacity": "max_members", "reason": "reason",
+    "expires": "expires",
+}  # fmt: skip
 RECORD = ("title", "code", "zone", "official")
 
 
 @define
 class RoomHand:
-    """Reaching rooms, those that sleep included."""
+    """Reaching rooms, those that sleep included. What only acts do the acts know: it is filled from them at a start."""
 
     world: World
+    cleared: dict[RoomName, int] = field(factory=dict)
+    """Up to where a room shows no message."""
+    hidden: set[tuple[RoomName, int]] = field(factory=set)
+    """Messages that are hidden one by one. Of those that no clearing covers the log can tell as well."""
 
     async def reach(self, room: RoomName) -> Ref[RoomMessage] | Denied:
         ref = self.world.rooms.get(room)
@@ -51,9 +59,9 @@ class RoomHand:
         return found.get(room) or Denied("unknown_room", f"there is no room {room}")
 
     async def look_at_zones(self) -> None:
-        """Alerts to a zone go by this table."""
+        """Alerts to a zone go by this table. A house that knows no room, its log being shut, leaves what was there."""
         records = await self.records()
-        if not isinstance(records, Denied):
+        if records and not isinstance(records, Denied):
             self.world.zones.clear()
             self.world.zones.update({name: each.zone for name, each in records.items() if each.zone})
 
@@ -73,7 +81,7 @@ class RoomHand:
         census: RoomCensus | Denied = await asked(ref, Census)
         if isinstance(census, Denied):
             return census
-        policy: Policy = evolve(census.policy, **changes, reason=mark.reason, lockdown=5, official=False)
+        policy: Policy = evolve(census.policy, **{"reason": mark.reason, **changes}, lockdown=5, official=False)
         stored: Stored | Denied = await told(
             ref, lambda reply: SetPolicy(reply, policy, Cid(mark.cid(f"{room} policy")), HOUSE)
         )
@@ -83,8 +91,6 @@ class RoomHand:
 @define
 class RoomRegisters(Family):
     hand: RoomHand
-    cleared: dict[RoomName, int] = field(factory=dict)
-    """Only acts clear rooms, so the acts know: the admin fills this from them when it starts."""
 
     async def read(self, rest: str, names: tuple[str, ...]) -> dict[str, Value] | Denied:
         room = RoomName(rest)
@@ -93,7 +99,7 @@ class RoomRegisters(Family):
             return record
         found: dict[str, Value] = {name: getattr(record, name) for name in RECORD}
         found["deleted"] = record.deleted is not None
-        found["cleared"] = self.cleared.get(room, 0)
+        found["cleared"] = self.hand.cleared.get(room, 0)
         if not {*names} <= found.keys():
             census = await self.hand.census(room)
             if isinstance(census, Denied):
@@ -112,6 +118,8 @@ class RoomRegisters(Family):
             await self.hand.look_at_zones()
         policy = {kept: values[name] for name, kept in POLICY.items() if name in values}
         if policy:
+            if (policy.get("expires") or inf) <= self.hand.world.now():
+                policy["expires"] = None  # it is over: no room takes rules that have ended
             set_ = await self.hand.set_policy(room, policy, mark)
             if isinstance(set_, Denied):
                 return set_
@@ -126,7 +134,12 @@ class RoomRegisters(Family):
 
     def recall(self, rest: str, name: str, value: Value) -> None:
         if name == "cleared":
-            self.cleared[RoomName(rest)] = value
+            self.hand.cleared[RoomName(rest)] = value
+
+    async def withdraw(self, rest: str, name: str, value: Value, mark: Mark) -> None:
+        """Of a clearing that lies under a later one, the log keeps both."""
+        if name == "cleared":
+            await self.hand.moderate(RoomName(rest), Uncleared(value), mark.cid(f"{rest} withdrawn"))
 
     @staticmethod
     def _update(reply: Any, room: RoomName, record: Mapping[str, Value]) -> UpdateRoom:
@@ -137,11 +150,12 @@ class RoomRegisters(Family):
             case "pinned":
                 return await self.hand.moderate(room, Pinned(value), mark.cid(f"{room} pinned"))
             case "cleared":
-                upto = self.cleared.get(room, 0)
-                body = Cleared(value) if value > upto else Uncleared(upto)
+                upto = self.hand.cleared.get(room, 0)
+                # The one below still stands in the log: it was laid before, and is withdrawn when it is undone.
+                body = Cleared(value) if value >= upto else Uncleared(upto)
                 seq = await self.hand.moderate(room, body, mark.cid(f"{room} cleared"))
                 if not isinstance(seq, Denied):
-                    self.cleared[room] = value
+                    self.hand.cleared[room] = value
                 return seq
         make: type[DeleteRoom | RestoreRoom] = DeleteRoom if value else RestoreRoom
         done = await told(self.hand.world.directory, lambda reply: make(reply, room))
@@ -165,7 +179,8 @@ class MessageRegisters(Family):
             case Message():
                 return {"hidden": False}
             case Tombstone(hidden=True):
-                return {"hidden": True}
+                covered = seq <= self.hand.cleared.get(room, 0)
+                return {"hidden": not covered or (room, seq) in self.hand.hidden}
             case Tombstone():
                 return Denied("not_found", "this message has been deleted")
         return Denied("not_found", "there is no such message (any more)")
@@ -173,7 +188,13 @@ class MessageRegisters(Family):
     async def write(self, rest: str, values: Mapping[str, Value], mark: Mark) -> int | Denied:
         room, seq = _place(rest)
         body: Moderation = Hidden(seq, mark.reason) if values["hidden"] else Restored(seq)
-        return await self.hand.moderate(room, body, mark.cid(f"{rest} hidden"))
+        done = await self.hand.moderate(room, body, mark.cid(f"{rest} hidden"))
+        if not isinstance(done, Denied):
+            self.recall(rest, "hidden", values["hidden"])
+        return done
+
+    def recall(self, rest: str, name: str, value: Value) -> None:
+        (self.hand.hidden.add if value else self.hand.hidden.discard)(_place(rest))
 
 
 def message_scope(room: RoomName, seq: int) -> str:

@@ -17,6 +17,8 @@ ERASED = "(erased)"
 PRUNED_AT_ONCE = 1_000
 """A sign-in that comes meanwhile waits for so many."""
 OPEN_MOST = 10_000
+OPEN_OF_ONE = 50
+"""So that one person cannot flush the operators' feed with them, nor take all places."""
 """Reports that nobody has dealt with; beyond them the newest is not taken."""
 
 
@@ -55,8 +57,10 @@ class ActivityTable:
     async def after(
         self, n: int, limit: int, room: str = "", since: float = 0.0, until: float = 1e12
     ) -> tuple[Event, ...]:
-        """Oldest first, those with a higher `n`; what happened between the two moments, but for the minutes' counts."""
-        where = "n > ?1 AND at >= ?2 AND at < ?3 AND kind != 'minute' AND (?4 = '' OR room = ?4)"
+        """Oldest first, those with a higher `n`, between the two moments. `room`: with what concerns every room:
+        alerts, acts on the house, its faults, the server's own life."""
+        house = "room IS NULL AND (kind IN ('alert', 'server') OR (member IS NULL AND kind IN ('act', 'fault')))"
+        where = f"n > ?1 AND at >= ?2 AND at < ?3 AND (?4 = '' OR room = ?4 OR ({house}))"
         text = f"{EVENTS} WHERE {where} ORDER BY n LIMIT ?5"
         cells = (n, since, until, room, limit)
         return await self._store.run(lambda db: tuple(_event(row) for row in db.execute(text, cells)))
@@ -102,16 +106,20 @@ class Report:
 class ReportTable:
     _store: Runs
 
-    async def add(self, at: float, room: str, epoch: str, seq: int, member: str, why: str) -> int | Literal["full"]:
-        """The report's number; of the same message by the same member, that of the first. "full": too many are open."""
+    async def add(
+        self, at: float, room: str, epoch: str, seq: int, member: str, why: str
+    ) -> int | Literal["known", "full"]:
+        """The report's number. "known": the same member has reported the same message before. "full": too many are
+        open, of this member or in all."""
 
-        def job(db: sqlite3.Connection) -> int | Literal["full"]:
+        def job(db: sqlite3.Connection) -> int | Literal["known", "full"]:
             same = "SELECT id FROM reports WHERE room = ? AND epoch = ? AND seq = ? AND member = ?"
             found = db.execute(same, (room, epoch, seq, member)).fetchone()
             if found is not None:
-                return int(found[0])
-            (open_now,) = db.execute("SELECT count(*) FROM reports WHERE outcome IS NULL").fetchone()
-            if open_now >= OPEN_MOST:
+                return "known"
+            counts = "SELECT count(*), count(*) FILTER (WHERE member = ?) FROM reports WHERE outcome IS NULL"
+            open_now, of_member = db.execute(counts, (member,)).fetchone()
+            if open_now >= OPEN_MOST or of_member >= OPEN_OF_ONE:
                 return "full"
             insert = "INSERT INTO reports (at, room, epoch, seq, member, why) VALUES (?, ?, ?, ?, ?, ?)"
             return int(db.execute(insert, (at, room, epoch, seq, member, why)).lastrowid or 0)

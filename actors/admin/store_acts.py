@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping
 from typing import Any
 
 from attrs import frozen
@@ -23,16 +22,9 @@ class ActTable:
 
     _store: Runs
 
-    async def by_cid(self, operator: str, cid: str, digest: bytes) -> Act | CidReused | None:
-        """The act that this order was, CidReused if another order had its cid, None if it is new."""
-
-        def job(db: sqlite3.Connection) -> Act | CidReused | None:
-            return _judged(_one(db, "operator = ? AND cid = ?", operator, cid), digest)
-
-        return await self._store.run(job)
-
     async def begin(self, act: Act) -> Act | CidReused | None:
-        """Before it is carried out: None, and it stands as BEGUN; or what `by_cid` finds, and nothing is written."""
+        """Before it is carried out: None, and it stands as BEGUN. Otherwise nothing is written: the act that this
+        order was already, CidReused if another order had its cid."""
 
         def job(db: sqlite3.Connection) -> Act | CidReused | None:
             found = _judged(_one(db, "operator = ? AND cid = ?", act.operator, act.cid), act.digest)
@@ -63,27 +55,6 @@ class ActTable:
     async def get(self, act: str) -> Act | None:
         return await self._store.run(lambda db: _one(db, "act = ?", act))
 
-    async def set_undo(self, undos: Mapping[str, Any]) -> None:
-        """What the undo of these acts needs from now on (another undo has moved the ground under them)."""
-        rows = [(_json(undo), act) for act, undo in undos.items()]
-        await self._store.run(lambda db: db.executemany("UPDATE acts SET undo = ? WHERE act = ?", rows), write=True)
-
-    async def mark_undone(self, act: str) -> bool:
-        """False: it was not there to be undone any more."""
-        return await self._mark(act, ActState.UNDONE)
-
-    async def mark_settled(self, act: str) -> bool:
-        """Its time is over, and what was to be erased is. False: it was undone before."""
-        return await self._mark(act, ActState.SETTLED)
-
-    async def due(self, now: float, limit: int = 100) -> tuple[Act, ...]:
-        """Done, and past their `undo_until`, the earliest first: to be finished, then `mark_settled`."""
-        return await self._many(
-            "WHERE state = 'done' AND undo_until IS NOT NULL AND undo_until <= ? ORDER BY undo_until, n LIMIT ?",
-            now,
-            limit,
-        )
-
     async def undoable(self, now: float) -> tuple[Act, ...]:
         """Done, and not yet past their `undo_until`, in the order in which they were done."""
         return await self._many("WHERE state = 'done' AND undo IS NOT NULL AND undo_until > ? ORDER BY n", now)
@@ -91,6 +62,16 @@ class ActTable:
     async def begun(self) -> tuple[Act, ...]:
         """What a crash has left."""
         return await self._many("WHERE state = 'begun' ORDER BY n")
+
+    async def since(self, n: int) -> tuple[Act, ...]:
+        """Those with a higher `n`, oldest first, however they ended."""
+        return await self._many("WHERE n > ? ORDER BY n", n)
+
+    async def last_of(self, commands: tuple[str, ...], room: str) -> Act | None:
+        """The newest of these that was carried out in the room."""
+        these = ", ".join("?" * len(commands))
+        which = f"WHERE command IN ({these}) AND state != 'begun' AND json_extract(body, '$.room') = ?"
+        return next(iter(await self._many(f"{which} ORDER BY n DESC LIMIT 1", *commands, room)), None)
 
     async def page(self, before: int | None = None, limit: int = 100, operator: str = "") -> tuple[Act, ...]:
         """Newest first, those with a lower `n` than `before`."""
@@ -110,10 +91,6 @@ class ActTable:
             "AND command NOT IN ('room.evacuate', 'room.return') AND n < (SELECT max(n) FROM acts) ORDER BY n LIMIT ?)"
         )
         return await self._store.run(lambda db: db.execute(gone, (before, PRUNED_AT_ONCE)).rowcount, write=True)
-
-    async def _mark(self, act: str, state: ActState) -> bool:
-        mark = "UPDATE acts SET state = ? WHERE act = ? AND state = 'done'"
-        return await self._store.run(lambda db: db.execute(mark, (state.value, act)).rowcount > 0, write=True)
 
     async def _many(self, rest: str, *cells: object) -> tuple[Act, ...]:
         return await self._store.run(lambda db: tuple(_act(row) for row in db.execute(f"{SELECT} {rest}", cells)))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import trio
-from attrs import field, frozen
+from attrs import astuple, field, frozen
 
 from actors.admin.audit import (
     START,
@@ -37,6 +37,19 @@ HEADS_LINES = 20_000
 
 
 @frozen
+class Entry:
+    """What is to be recorded. `args` holds JSON without secrets; `result` is "ok", or the code of the refusal."""
+
+    operator: str
+    address: str
+    command: str
+    args: Mapping[str, object] = field(factory=dict)
+    reason: str = ""
+    result: str = "ok"
+    act: str = ""
+
+
+@frozen
 class AuditTable:
     _store: Runs
     _wall: Callable[[], float]
@@ -55,30 +68,40 @@ class AuditTable:
         act: str = "",
         at: float | None = None,
     ) -> int:
-        """On disk when it returns; the number of the row. `args` holds JSON without secrets. Safe beside another
-        process that appends."""
-        when, text = self._wall() if at is None else at, canonical(dict(args))
+        """On disk when it returns; the number of the row. Safe beside another process that appends."""
+        return await self.record(Entry(operator, address, command, args, reason, result, act), at)
 
-        def job(db: sqlite3.Connection) -> int:
-            head = _last(db)
-            row = AuditRow(
-                head.id + 1, float(when), operator, address, command, text, reason[:TEXT_LIMIT], result, act, b""
-            )
-            mac = mac_of(self._key, head.mac, row)
-            cells = (row.id, row.at, operator, address, command, text, row.reason, result, act, mac)
-            db.execute(f"INSERT INTO audit ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", cells)  # noqa: S608
-            seal = head_seal(self._key, Head(row.id, mac))
-            db.execute("INSERT OR REPLACE INTO audit_head VALUES (1, ?, ?, ?)", (row.id, mac, seal))
-            return row.id
+    async def record(self, entry: Entry, at: float | None = None) -> int:
+        return await self._store.run(lambda db: self.write(db, entry, at), write=True)
 
-        return await self._store.run(job, write=True)
+    def write(self, db: sqlite3.Connection, entry: Entry, at: float | None = None) -> int:
+        """Within a transaction, on the store's thread: so that what was done and its row are one. The row's number."""
+        head = _last(db)
+        row = AuditRow(
+            head.id + 1,
+            float(self._wall() if at is None else at),
+            entry.operator,
+            entry.address,
+            entry.command,
+            canonical(dict(entry.args)),
+            entry.reason[:TEXT_LIMIT],
+            entry.result,
+            entry.act,
+            b"",
+        )
+        mac = mac_of(self._key, head.mac, row)
+        cells = (*astuple(row)[:-1], mac)
+        db.execute(f"INSERT INTO audit ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", cells)  # noqa: S608
+        seal = head_seal(self._key, Head(row.id, mac))
+        db.execute("INSERT OR REPLACE INTO audit_head VALUES (1, ?, ?, ?)", (row.id, mac, seal))
+        return row.id
 
     async def page(
-        self, before: int | None = None, limit: int = 100, operator: str = "", command: str = "", act: str = ""
+        self, before: int | None = None, limit: int = 100, operator: str = "", command: str = ""
     ) -> tuple[AuditRow, ...]:
         """Newest first, those below the row `before`; "" = any."""
         where, cells = ["id < ?"], [before if before is not None else 1 << 62]
-        for column, value in (("operator", operator), ("command", command), ("act", act)):
+        for column, value in (("operator", operator), ("command", command)):
             if value:
                 where.append(f"{column} = ?")
                 cells.append(value)  # type: ignore[arg-type]

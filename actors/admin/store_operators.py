@@ -22,7 +22,9 @@ class Credentials:
 @frozen
 class OperatorTable:
     """There is always one owner who can sign in, once there has been one: the last may not be removed, disabled or
-    given another role. Changes of password, role or `disabled`, and removal, end the operator's sessions."""
+    given another role. Changes of password, role or `disabled`, and removal, end the operator's sessions. No token
+    outlives what its author may: those of an operator who is removed or disabled are revoked, and those that may more
+    than their author does from now on; and what was made with them."""
 
     _store: Runs
     _wall: Callable[[], float]
@@ -50,10 +52,6 @@ class OperatorTable:
     async def count(self) -> int:
         return await self._store.run(_count)
 
-    async def get(self, name: str) -> Operator | None:
-        """By a name as it is kept."""
-        return await self._store.run(lambda db: _find(db, name))
-
     async def credentials(self, name: str) -> Credentials | None:
         return await self._store.run(lambda db: _credentials(db, name))
 
@@ -77,6 +75,7 @@ class OperatorTable:
             if password_hash is not None:
                 db.execute("UPDATE operators SET password = ? WHERE name = ?", (password_hash, name))
             _sign_out(db, name)
+            _end_tokens(db, name, None if new_disabled else new_role, self._wall())
             return _found(db, name)
 
         return await self._store.run(job, write=True)
@@ -89,6 +88,7 @@ class OperatorTable:
             _keep_an_owner(db, was)
             db.execute("DELETE FROM operators WHERE name = ?", (name,))
             _sign_out(db, name)
+            _end_tokens(db, name, None, self._wall())
             return was
 
         return await self._store.run(job, write=True)
@@ -133,6 +133,17 @@ def _keep_an_owner(db: sqlite3.Connection, leaving: Operator) -> None:
 
 def _sign_out(db: sqlite3.Connection, name: str) -> None:
     db.execute("DELETE FROM sessions WHERE operator = ?", (name,))
+
+
+def _end_tokens(db: sqlite3.Connection, author: str, role: Role | None, now: float) -> None:
+    """Those above `role`; None: all of them."""
+    db.execute(
+        """WITH RECURSIVE made(id, who) AS
+            (SELECT id, 'token:' || name FROM tokens WHERE author = ?1 AND role > ?2
+             UNION SELECT tokens.id, 'token:' || name FROM tokens JOIN made ON author = who)
+           UPDATE tokens SET revoked = ?3 WHERE revoked IS NULL AND id IN (SELECT id FROM made)""",
+        (author, -1 if role is None else int(role), now),
+    )
 
 
 def _operator(row: tuple[str, int, int, float, float | None]) -> Operator:

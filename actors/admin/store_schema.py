@@ -5,11 +5,15 @@ than one short transaction, and each writer waits for the other."""
 
 import os
 import sqlite3
+import time
 from pathlib import Path
+
+from actors.journal.database import MAGIC, closed_on_failure, is_empty, is_passing, number, transaction
 
 APPLICATION_ID = 0x424E444F
 """'BNDO', in the header of the file."""
 BUSY_TIMEOUT_S = 2.0
+AGAIN_S = 0.005
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -72,25 +76,70 @@ def connect(path: Path | None) -> sqlite3.Connection:
     sqlite3.Error when it cannot be had now."""
     if path is not None:
         _make_or_look(path)
-    db = _plain(path)
     try:
-        if not _is_empty(db):
-            identify(db, path)  # before anything is changed: it may be somebody else's
-        if path is not None:
-            db.execute("PRAGMA journal_mode=WAL").fetchone()
-            db.execute("PRAGMA synchronous=FULL")
-        db.execute("PRAGMA secure_delete=ON").fetchone()
-        db.execute("PRAGMA temp_store=MEMORY")
-        _migrate(db, path)
-    except sqlite3.DatabaseError as error:
-        db.close()
-        if not isinstance(error, sqlite3.OperationalError):
-            raise AdminUnusable(f"{path} is damaged ({error}): put a backup of it in place") from error
-        raise
-    except BaseException:
-        db.close()
-        raise
+        return _connect(path)
+    except sqlite3.OperationalError as error:
+        if path is None or is_passing(error):
+            raise
+        return _without_room(path, error)
+
+
+def is_cramped(db: sqlite3.Connection) -> bool:
+    """It was had without room on the disk."""
+    (mode,) = db.execute("PRAGMA locking_mode").fetchone()
+    return bool(mode == "exclusive")
+
+
+def _without_room(path: Path, error: sqlite3.OperationalError) -> sqlite3.Connection:
+    """For looking, where the disk has not even room for the index of the WAL: in EXCLUSIVE mode that is kept in memory
+    (sqlite.org/wal.html, section 6), and no other process gets in. Every write fails there, and makes the next call try
+    the ordinary way. `error` again when the file cannot be read so either."""
+    if not path.stat().st_size:
+        raise AdminUnusable(f"{path} cannot be made ({error}): make room on the disk of {path.parent}") from error
+    db = _plain(path)
+    with closed_on_failure(db):
+        db.execute("PRAGMA locking_mode=EXCLUSIVE").fetchone()
+        if identify(db, path) != len(MIGRATIONS):
+            raise error
     return db
+
+
+def _connect(path: Path | None) -> sqlite3.Connection:
+    db = _plain(path)
+    with closed_on_failure(db):
+        try:
+            _prepare(db, path)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise AdminUnusable(f"{path} is damaged ({error}): put a backup of it in place") from error
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
+    if not is_empty(db):
+        identify(db, path)  # before anything is changed: it may be somebody else's
+    if path is not None:
+        _share(db)
+        db.execute("PRAGMA synchronous=FULL")
+    db.execute("PRAGMA secure_delete=ON").fetchone()
+    db.execute("PRAGMA temp_store=MEMORY")
+    _migrate(db, path)
+
+
+def _share(db: sqlite3.Connection) -> None:
+    """Write ahead from here on. SQLite's own patience does not reach this: where two processes that open a new file ask
+    at once, each of them has what the other waits for, and so one is told at once that the file is locked."""
+    ends = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if not is_passing(error) or time.monotonic() >= ends:
+                raise
+            time.sleep(AGAIN_S)
+        else:
+            return
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
@@ -99,22 +148,19 @@ def connect_reader(path: Path) -> sqlite3.Connection:
         raise AdminUnusable(f"there is no {path}")
     _make_or_look(path)
     db = _plain(path)
-    try:
-        db.execute("PRAGMA query_only=ON")
-        identify(db, path)
-    except sqlite3.Error as error:
-        db.close()
-        raise AdminUnusable(f"{path} cannot be read ({error})") from error
-    except BaseException:
-        db.close()
-        raise
+    with closed_on_failure(db):
+        try:
+            db.execute("PRAGMA query_only=ON")
+            identify(db, path)
+        except sqlite3.Error as error:
+            raise AdminUnusable(f"{path} cannot be read ({error})") from error
     return db
 
 
 def identify(db: sqlite3.Connection, path: Path | None) -> int:
     """The format of our database. AdminUnusable when it is another's or a newer release's."""
-    version = _number(db, "user_version")
-    if _number(db, "application_id") != APPLICATION_ID:
+    version = number(db, "user_version")
+    if number(db, "application_id") != APPLICATION_ID:
         raise AdminUnusable(f"{path} is a database of another program: set another admin.path")
     if version > len(MIGRATIONS):
         raise AdminUnusable(
@@ -131,7 +177,7 @@ def _make_or_look(path: Path) -> None:
             start = file.read(16)
     except OSError as error:
         raise AdminUnusable(f"{path} cannot be used ({error.strerror}): check its owner and rights") from error
-    if start and start != b"SQLite format 3\0":
+    if start and start != MAGIC:
         raise AdminUnusable(f"{path} is not a database: move it away, or set another admin.path")
 
 
@@ -144,27 +190,12 @@ def _plain(path: Path | None) -> sqlite3.Connection:
 
 def _migrate(db: sqlite3.Connection, path: Path | None) -> None:
     """Of two processes that open a new file at once, one makes the tables and the other finds them."""
-    if not _is_empty(db) and identify(db, path) == len(MIGRATIONS):
+    if not is_empty(db) and identify(db, path) == len(MIGRATIONS):
         return
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        version = 0 if _is_empty(db) else identify(db, path)
+    with transaction(db):
+        version = 0 if is_empty(db) else identify(db, path)
         for step in MIGRATIONS[version:]:
             for statement in step:
                 db.execute(statement)
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
         db.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
-        db.execute("COMMIT")
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-
-
-def _is_empty(db: sqlite3.Connection) -> bool:
-    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    return bool(tables == 0) and _number(db, "application_id") == 0
-
-
-def _number(db: sqlite3.Connection, pragma: str) -> int:
-    (value,) = db.execute(f"PRAGMA {pragma}").fetchone()
-    return int(value)

@@ -3,6 +3,7 @@
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from attrs import frozen
 
@@ -19,7 +20,7 @@ from actors.admin.sessions import (
     hash_of,
     new_secret,
 )
-from actors.admin.store_run import Runs
+from actors.admin.store_run import Runs, StoreFailed
 
 SESSIONS = """SELECT sessions.id, operator, role, address, sessions.created, sessions.seen, expires
     FROM sessions JOIN operators ON operator = name
@@ -28,6 +29,16 @@ TOKENS = "SELECT id, name, role, author, created, expires, revoked, seen FROM to
 VALID = "revoked IS NULL AND (expires IS NULL OR expires > :now)"
 SESSIONS_EACH = 20
 """Of one operator; a new one ends the one that was not in use for longest."""
+
+
+@frozen
+class Expired:
+    """`late`: after its 12 hours; otherwise it was idle."""
+
+    id: str
+    operator: str
+    address: str
+    late: bool
 
 
 @frozen
@@ -63,13 +74,16 @@ class SessionTable:
         """The session that this secret stands for, with the operator's role as of now; it counts as in use."""
         now = self._wall()
 
-        def job(db: sqlite3.Connection) -> Session | None:
+        def job(db: sqlite3.Connection, noted: bool = True) -> Session | None:
             found = db.execute(f"{SESSIONS} AND hash = :hash", self._at(now, hash=hash_of(secret))).fetchone()
-            if found is not None:
+            if found is not None and noted:
                 db.execute("UPDATE sessions SET seen = ? WHERE id = ?", (now, found[0]))
             return None if found is None else _session(found)
 
-        return await self._store.run(job, write=True)
+        try:
+            return await self._store.run(job, write=True)
+        except StoreFailed:  # who is in the book may come in, whether or not the visit can be noted
+            return await self._store.run(partial(job, noted=False))
 
     async def list(self) -> tuple[Session, ...]:
         """Those that hold, newest first."""
@@ -95,10 +109,17 @@ class SessionTable:
         ended = "DELETE FROM sessions WHERE id = ?"
         return await self._store.run(lambda db: db.execute(ended, (session,)).rowcount > 0, write=True)
 
-    async def forget_expired(self) -> None:
+    async def forget_expired(self) -> tuple[Expired, ...]:
+        """Those whose time was over, or that had no connection for too long."""
         now = self._wall()
-        gone = "DELETE FROM sessions WHERE expires <= ? OR seen <= ?"
-        await self._store.run(lambda db: db.execute(gone, (now, now - self.idle_s)).rowcount, write=True)
+        which = "FROM sessions WHERE expires <= :now OR seen <= :now - :idle"
+
+        def job(db: sqlite3.Connection) -> tuple[Expired, ...]:
+            rows = db.execute(f"SELECT id, operator, address, expires <= :now {which}", self._at(now)).fetchall()
+            db.execute(f"DELETE {which}", self._at(now))
+            return tuple(Expired(id, operator, address, bool(late)) for id, operator, address, late in rows)
+
+        return await self._store.run(job, write=True)
 
     def _living(self, db: sqlite3.Connection) -> tuple[Session, ...]:
         rows = db.execute(f"{SESSIONS} ORDER BY sessions.created DESC, sessions.id", self._at(self._wall()))
@@ -132,14 +153,23 @@ class TokenTable:
         """The token in force that this secret is."""
         now = self._wall()
 
-        def job(db: sqlite3.Connection) -> Token | None:
+        def job(db: sqlite3.Connection, noted: bool = True) -> Token | None:
             where = {"hash": hash_of(secret), "now": now}
             found = db.execute(f"{TOKENS} WHERE hash = :hash AND {VALID}", where).fetchone()
-            if found is not None:
+            if found is not None and noted:
                 db.execute("UPDATE tokens SET seen = ? WHERE id = ?", (now, found[0]))
             return None if found is None else _token(found)
 
-        return await self._store.run(job, write=True)
+        try:
+            return await self._store.run(job, write=True)
+        except StoreFailed:
+            return await self._store.run(partial(job, noted=False))
+
+    async def behind(self, operator: str) -> frozenset[str]:
+        """Of a program: its name, and who made a token of that name, and so on where that was a program as well."""
+        query = """WITH RECURSIVE behind(who) AS
+            (SELECT ? UNION SELECT author FROM tokens JOIN behind ON who = 'token:' || name) SELECT who FROM behind"""
+        return await self._store.run(lambda db: frozenset(who for (who,) in db.execute(query, (operator,))))
 
     async def list(self) -> tuple[Token, ...]:
         """All, those that are over included, newest first."""

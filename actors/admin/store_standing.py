@@ -1,4 +1,5 @@
-"""The standing on disk: sanctions, roles, badges and the lockdown, each a row. And the erasing of a member."""
+"""The standing on disk: sanctions, roles, badges, revoked tokens and the lockdown, each a row. And the erasing of a
+member."""
 
 import json
 import sqlite3
@@ -32,16 +33,17 @@ class StandingTable:
 
         await self._store.run(job, write=True)
 
-    async def load(self, standing: Standing, now: float) -> None:
-        """Into this one, at the start. Sanctions that have run out by now (Unix seconds) are left behind."""
+    async def load(self, standing: Standing) -> None:
+        """Into this one, at the start. Sanctions that have run out too: what each was laid over comes back when the
+        act that laid it is lifted, which may be due since the server was down."""
         rows = await self._store.run(_stored)
         for (kind, key), text in rows.items():
-            _put(standing, kind, key, json.loads(text), now)
+            _put(standing, kind, key, json.loads(text))
 
     async def erase_member(self, member: MemberId) -> None:
         """What is known here of a member goes, for good: role, badge, the text of events and reports, the reasons of
-        sanctions. Sanctions stay, on the bare number: erasing is no way out of a ban. The audit stays as it is; it
-        names members by their numbers only."""
+        sanctions. Sanctions and revocations stay, on the bare number: erasing is no way out of a ban. The audit stays
+        as it is: it keeps what operators typed, a nickname that they gave or a reason too."""
 
         def job(db: sqlite3.Connection) -> None:
             erase(db, member)
@@ -61,11 +63,12 @@ def _rows(standing: Standing) -> Rows:
         ("lockdown", ""): canonical(lockdown),
         **{("role", member): canonical(role) for member, role in standing.roles.items() if role},
         **{("badge", member): canonical(badge) for member, badge in standing.badges.items() if badge},
+        **{("revoked", member): canonical(upto) for member, upto in standing.revoked.items()},
         **{("sanction", "\n".join(each.key)): canonical(attrs.asdict(each)) for each in standing.sanctions()},
     }
 
 
-def _put(standing: Standing, kind: str, key: str, value: Any, now: float) -> None:
+def _put(standing: Standing, kind: str, key: str, value: Any) -> None:
     match kind:
         case "lockdown":
             standing.lockdown, standing.lockdown_since, standing.lockdown_reason = value
@@ -73,10 +76,10 @@ def _put(standing: Standing, kind: str, key: str, value: Any, now: float) -> Non
             standing.roles[MemberId(key)] = value
         case "badge":
             standing.badges[MemberId(key)] = value
+        case "revoked":
+            standing.revoked[MemberId(key)] = value
         case "sanction":
-            sanction = Sanction(**value)
-            if sanction.holds(now):
-                standing.put(sanction)
+            standing.put(Sanction(**value))
 
 
 def _stored(db: sqlite3.Connection) -> Rows:

@@ -6,7 +6,7 @@ next one below shows again (or the ground, when there is none); where another ac
 seen but the later act's value, and the undo says so. So acts and undos may come in any order, and each undo changes
 only what its act changed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from attrs import define, field, frozen
@@ -15,6 +15,9 @@ Key = tuple[str, str]
 """(scope, field)."""
 Value = Any
 """JSON."""
+
+BESIDE = ("reason", "expires", "since")
+"""Registers that go along with others; who reads what an act has changed need not be told."""
 
 
 @frozen
@@ -73,23 +76,29 @@ class Layers:
     def changes(self, act: str) -> tuple[Change, ...]:
         return self._acts.get(act, ())
 
+    def of(self, key: Key) -> tuple[str, ...]:
+        """The acts that have written it and can still be undone, the last one last."""
+        return tuple(sheet.act for sheet in self._sheets.get(key, ()) if sheet.act)
+
     def last(self, key: Key) -> str:
         """The act whose value shows; "" when none that can be undone does."""
         sheets = self._sheets.get(key)
         return sheets[-1].act if sheets else ""
 
-    def restoring(self, act: str, now: Mapping[Key, Value]) -> Restoring:
-        """What taking `act` out would write, given what the registers hold `now`. Changes nothing."""
+    def restoring(self, acts: Collection[str], now: Mapping[Key, Value]) -> Restoring:
+        """What taking them out together would write, given what the registers hold `now`. Changes nothing."""
         values: dict[Key, Value] = {}
         left: list[Left] = []
-        for change in self._acts.get(act, ()):
-            top = self._sheets[change.key][-1]
-            if top.act != act:
-                left.append(Left(change.key, top.change.after, top.act))
-            elif now.get(change.key) != change.after:
-                left.append(Left(change.key, now.get(change.key), ""))
+        for key in dict.fromkeys(change.key for act in acts for change in self._acts.get(act, ())):
+            sheets = self._sheets[key]
+            shown = next((place for place in reversed(range(len(sheets))) if sheets[place].act not in acts), -1)
+            top = sheets[-1]
+            if shown == len(sheets) - 1:
+                left.append(Left(key, top.change.after, top.act))
+            elif now.get(key) != top.change.after:
+                left.append(Left(key, now.get(key), ""))
             else:
-                values[change.key] = change.before
+                values[key] = sheets[shown + 1].change.before
         return Restoring(values, tuple(left))
 
     def take_out(self, act: str) -> dict[str, tuple[Change, ...]]:

@@ -25,6 +25,7 @@ from actors.stats.board import Board
 T = TypeVar("T")
 M = TypeVar("M")
 
+NO_ALERTS = Denied("unavailable", "this server runs without alerts")
 PATIENCE_S = 5.0
 """For one answer of a room, of the directory, of a store. Then the order is answered `unavailable`."""
 
@@ -82,6 +83,10 @@ class Gateway(Protocol):
 
     def addresses(self, member: MemberId) -> tuple[str, ...]:
         """Of the connections of a member who is here now."""
+        ...
+
+    def part(self, member: MemberId, code: int) -> int:
+        """All connections of a member, those that are only just coming in included. How many."""
         ...
 
     def look_at_the_door(self) -> int:

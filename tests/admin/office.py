@@ -16,6 +16,7 @@ from actors.admin.deeds import Deeds
 from actors.admin.orders import Answer, Denied, Giver, Order, Outcome
 from actors.admin.roles import Role
 from actors.alerts.board import AlertBoard
+from actors.clock import Clock, Now
 from actors.house import House
 from actors.journal.actor import Journal
 from actors.journal.desk import Desk
@@ -32,7 +33,7 @@ from gateway.admin.ops import Ops, opened
 from gateway.alerts import WireAlerts
 from gateway.settings import Admin, Settings
 from gateway.settings import Journal as JournalSettings
-from tests.room.fakes import FakeOutlet, LineVoice, words
+from tests.room.fakes import NOON, FakeOutlet, LineVoice, words
 from tests.room.hall import Answer as Heard
 from tests.room.hall import LoopClock
 
@@ -77,6 +78,12 @@ class Doorway:
     def behind(self, addresses: Iterable[str]) -> int:
         wanted = set(addresses)
         return sum(each.remote in wanted for each in self.people)
+
+    def part(self, member: MemberId, code: int) -> int:
+        parted = [each for each in self.people if each.member == member]
+        for each in parted:
+            each.part(code)
+        return len(parted)
 
     def look_at_the_door(self) -> int:
         return 0
@@ -181,10 +188,21 @@ def settings_for(folder: Path | None = None, **admin: Any) -> Settings:
     return evolve(settings, journal=JournalSettings(path=folder / "bandstand.db"))
 
 
+class Ahead:
+    """A clock on the wall that can be put forward: a day of the loop's own time is a day of everybody's timers."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> Now:
+        loop = trio.current_time()
+        return Now(NOON + loop + self.seconds, loop)
+
+
 @asynccontextmanager
-async def open_office(folder: Path | None = None, **admin: Any) -> AsyncIterator[Office]:
+async def open_office(folder: Path | None = None, clock: Clock | None = None, **admin: Any) -> AsyncIterator[Office]:
     settings = settings_for(folder, **admin)
-    clock = LoopClock()
+    clock = clock or LoopClock()
     desk = Desk(clock, lambda alarm: None)
     path = None if folder is None else folder / "bandstand.db"
     durability = Durability.MEMORY if folder is None else Durability.PROCESS

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from trio.testing import MockClock
 
+from actors.admin.deeds import Deed, Phase
 from actors.admin.orders import Denied, Outcome, Pending, UndoKind
 from actors.admin.roles import Role
 from tests.admin.office import open_office
@@ -182,10 +183,10 @@ async def test_a_room_is_made_changed_deleted_and_brought_back(autojump_clock: M
     async with open_office() as office:
         made = await office.do("room.create", {"room": "vip", "title": "VIP", "zone": "north", "capacity": 50})
         assert made.undo is UndoKind.COMPENSATING
-        assert office.house.zones == {"vip": "north"}
+        assert office.house.alert_board.zones == {"vip": "north"}
         assert await office.refused("room.create", {"room": "vip"}) == "conflict"
         changed = await office.do("room.update", {"room": "vip", "title": "Guests", "zone": "south"})
-        assert office.house.zones == {"vip": "south"}
+        assert office.house.alert_board.zones == {"vip": "south"}
         await office.do("act.undo", {"act": changed.act})
         shown = await office.room("vip")
         assert (shown["title"], shown["zone"], shown["capacity"]) == ("VIP", "north", 50)
@@ -215,6 +216,33 @@ async def test_an_evacuation_keeps_a_ledger_and_people_are_called_back(autojump_
         assert back.detail["called_back"] == 1
         assert (await office.room())["closed"] is False
         assert await office.refused("room.return", MAIN) == "not_found"
+        for act in (done, await office.do("room.create", {"room": "new-room"})):
+            told = await office.give("act.undo", {"act": act.act})
+            assert isinstance(told, Denied)
+            assert f"{act.detail['undo_with']} makes up for it" in told.message
+
+
+async def test_people_are_called_back_however_much_was_done_since(autojump_clock: MockClock) -> None:
+    """After a thousand acts nobody had been sent away."""
+    async with open_office() as office:
+        guest = await office.come(1, "main-stage")
+        await office.do("room.evacuate", MAIN | {"to": "quiet-room"}, confirm="main-stage")
+        await office.join(guest, "quiet-room")
+        noted = [
+            Deed(f"act_{n}", "room.slow", "bo", f"c{n}", {"room": "quiet-room"}, "", 0.0, phase=Phase.FINAL)
+            for n in range(1_001)
+        ]
+        for deed in noted:
+            await office.deeds.finish(deed)
+        assert (await office.do("room.return", MAIN)).detail["called_back"] == 1
+
+
+async def test_what_makes_up_for_a_new_room_is_something_that_its_maker_may_order(autojump_clock: MockClock) -> None:
+    async with open_office() as office:
+        for role in (Role.OPERATOR, Role.SAFETY):
+            room = {"room": f"by-{role.word}"}
+            made = await office.do("room.create", room, by=role.word, role=role)
+            await office.do(made.detail["undo_with"], room, by=role.word, role=role)
 
 
 async def test_a_member_is_erased_for_good_after_ten_minutes(autojump_clock: MockClock) -> None:
@@ -348,6 +376,16 @@ async def test_an_alert_waits_for_no_other_act(autojump_clock: MockClock, monkey
         snapshot = office.house.board.snapshot("alerts")
         assert snapshot is not None
         assert office.house.outside.alerts_active() == 1
+
+
+async def test_an_alert_can_be_taken_back_until_it_is_over(autojump_clock: MockClock) -> None:
+    async with open_office() as office:
+        for ending in ("alert.cancel", "alert.all_clear"):
+            raised = await office.do("alert.raise", DRILL, confirm="DRILL")
+            alert = {"alert": raised.detail["alert"]}
+            updated = await office.do("alert.update", alert | {"changes": {"headline": "Bigger storm"}})
+            assert [done.detail["undo_with"] for done in (raised, updated)] == ["alert.cancel"] * 2
+            assert "undo_with" not in (await office.do(ending, alert)).detail
 
 
 async def test_an_alert_goes_out_though_nothing_can_be_recorded_and_once_though_it_is_retried(

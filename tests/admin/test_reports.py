@@ -1,22 +1,31 @@
-"""What members report, until somebody has dealt with it."""
+"""What members report and call for, until somebody has dealt with it."""
 
-from trio.testing import MockClock, wait_all_tasks_blocked
+from attrs import evolve
+from trio.testing import MockClock
 
+from actors.admin.roles import Role
+from actors.alerts.messages import Receipt
+from actors.alerts.vocabulary import AlertId, ReceiptState
 from actors.names import RoomName
 from gateway.reception import Reported
-from tests.admin.office import open_office
+from tests.admin.office import Office, Person, open_office
+from tests.admin.test_executor import DRILL
+from tests.room.hall import Answer
 
 
 async def test_a_report_is_listed_resolved_and_opened_again_by_undo(autojump_clock: MockClock) -> None:
     async with open_office() as office:
         guest = await office.come(1, "main-stage")
+        for n in range(3):
+            await office.post(guest, f"message {n}")
         for _ in range(2):
-            office.ops.reported(Reported(RoomName("main-stage"), 3, "rude", guest.member, guest.nickname))
-        await wait_all_tasks_blocked()
+            report = Reported(RoomName("main-stage"), 3, "rude", guest.member, guest.nickname)
+            assert await office.ops.reported(report) is None
+        assert await office.ops.reported(evolve(report, seq=4)) is not None, "there is no such message"
         listed = (await office.do("report.list")).detail["items"]
         assert [(row["room"], row["seq"], row["why"]) for row in listed] == [("main-stage", 3, "rude")]
         told = [event for event in office.house.feed.replay() if event.kind == "report"]
-        assert told[0].data == {"seq": 3, "why": "rude"}
+        assert [event.data for event in told] == [{"seq": 3, "why": "rude"}], "once, however often it is said"
         done = await office.do("report.resolve", {"report": listed[0]["report"], "outcome": "done"})
         assert (await office.do("report.list")).detail["items"] == []
         closed = (await office.do("report.list", {"open": False})).detail["items"]
@@ -25,3 +34,50 @@ async def test_a_report_is_listed_resolved_and_opened_again_by_undo(autojump_clo
         assert len((await office.do("report.list")).detail["items"]) == 1
         assert await office.refused("report.resolve", {"report": "999", "outcome": "done"}) == "not_found"
         assert await office.refused("report.resolve", {"report": "x", "outcome": "done"}) == "not_found"
+
+
+async def call_for_help(office: Office, person: Person, alert: str, note: str) -> None:
+    heard = Answer()
+    office.house.alerts.urge(Receipt(heard, person.member, AlertId(alert), 1, ReceiptState.HELP, note))
+    assert await heard.wait(60) is None
+
+
+async def test_a_call_for_help_is_resolved_and_open_again_by_undo_or_by_another_call(autojump_clock: MockClock) -> None:
+    async with open_office() as office:
+        guest, other = await office.come(1, "main-stage"), await office.come(2, "main-stage")
+        alert = (await office.do("alert.raise", DRILL, confirm="DRILL")).detail["alert"]
+        for person in (guest, other):
+            await call_for_help(office, person, alert, "my leg")
+
+        async def still_open() -> list[str]:
+            page = (await office.do("alert.ledger", {"alert": alert, "state": "help_open"})).detail
+            return [row["member"] for row in page["items"]]
+
+        assert await still_open() == [guest.member, other.member]
+        done = await office.do("help.resolve", {"alert": alert, "member": guest.member}, role=Role.MODERATOR)
+        assert await still_open() == [other.member]
+        everybody = (await office.do("alert.ledger", {"alert": alert, "state": "help"})).detail["items"]
+        assert [(row["member"], row["helped"]) for row in everybody] == [(other.member, False), (guest.member, True)]
+        ledger = (await office.do("alert.show", {"alert": alert})).detail["ledger"]
+        assert (ledger["help"], ledger["helped"]) == (2, 1)
+        told = [event for event in office.house.feed.replay() if event.act == done.act]
+        assert [(event.member, event.operator) for event in told] == [(guest.member, "ana")]
+        await office.do("act.undo", {"act": done.act})
+        assert sorted(await still_open()) == sorted([guest.member, other.member])
+        again = await office.do("help.resolve", {"alert": alert, "member": guest.member})
+        await call_for_help(office, guest, alert, "still here")
+        assert guest.member in await still_open()
+        await office.do("act.undo", {"act": again.act})
+        assert guest.member in await still_open(), "an undo closes nobody's call"
+
+
+async def test_only_a_call_that_there_is_can_be_resolved(autojump_clock: MockClock) -> None:
+    async with open_office() as office:
+        guest = await office.come(1, "main-stage")
+        alert = (await office.do("alert.raise", DRILL, confirm="DRILL")).detail["alert"]
+        for args in ({"alert": alert, "member": guest.member}, {"alert": "A009-222", "member": guest.member}):
+            assert await office.refused("help.resolve", args) == "not_found"
+        await call_for_help(office, guest, alert, "")
+        assert await office.refused("help.resolve", {"alert": alert, "member": guest.member}, role=Role.VIEWER) == (
+            "forbidden"
+        )

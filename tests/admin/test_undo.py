@@ -27,7 +27,7 @@ class House:
         self.done.append((name, values))
 
     def undo(self, name: str) -> tuple[Left, ...]:
-        restoring = self.layers.restoring(name, self.now)
+        restoring = self.layers.restoring([name], self.now)
         self.now |= restoring.values
         self.layers.take_out(name)
         self.done = [each for each in self.done if each[0] != name]
@@ -62,6 +62,7 @@ def test_overlapping_acts_and_undos_in_any_order_leave_what_the_model_shows(step
             top = house.layers.last(key)
             writers = [name for name, values in house.done if key in values]
             assert top == "" or top == writers[-1]
+            assert house.layers.of(key) == tuple(name for name in writers if name not in house.final)
 
 
 @given(st.lists(acts, min_size=1, max_size=8), st.randoms())
@@ -75,6 +76,21 @@ def test_all_acts_undone_in_any_order_leave_the_ground(all_acts: list[dict[Key, 
         house.undo(name)
     assert house.now == GROUND
     assert not any(house.layers.last(key) for key in FIELDS)
+
+
+@given(st.lists(acts, min_size=1, max_size=8), st.sets(st.integers(0, 7)))
+def test_several_taken_out_together_leave_what_one_after_the_other_does(
+    all_acts: list[dict[Key, int]], which: set[int]
+) -> None:
+    together, singly = House(), House()
+    for number, values in enumerate(all_acts):
+        together.act(f"act_{number}", values)
+        singly.act(f"act_{number}", values)
+    names = [f"act_{number}" for number in which if number < len(all_acts)]
+    together.now |= together.layers.restoring(names, together.now).values
+    for name in names:
+        singly.undo(name)
+    assert together.now == singly.now
 
 
 def test_an_undo_restores_only_what_its_act_changed() -> None:
