@@ -18,12 +18,12 @@ from math import inf
 from typing import Never
 
 import trio
-from attrs import define, field, frozen
+from attrs import astuple, define, field, frozen
 
 from actors.admin.actor import AdminMessage
 from actors.alerts.actor import Alerts, AlertTools
 from actors.alerts.board import AlertBoard
-from actors.alerts.messages import AlertsMessage
+from actors.alerts.messages import AlertsMessage, PutOut
 from actors.alerts.vocabulary import Alert
 from actors.alerts.voice import AlertVoice, NoVoice
 from actors.clock import Clock, SystemClock
@@ -41,9 +41,13 @@ from actors.kernel import (
     SupervisionEvent,
     Supervisor,
 )
-from actors.names import HOUSE, Cid, RoomName, skeleton, with_suffix
-from actors.people.registry import People, PeopleMessage, Seated, SeatsIn
+from actors.names import HOUSE, Cid, MemberId, RoomName, skeleton, with_suffix
+from actors.people.precedence import Precedence
+from actors.people.registry import BUDGET as PEOPLE_BUDGET
+from actors.people.registry import People, PeopleMessage
 from actors.people.standing import Standing
+from actors.people.visits import Visits
+from actors.room.book import TAIL_LIMIT
 from actors.room.directory import Directory, DirectoryMessage, Listing, RoomRules
 from actors.room.messages import Moderate, RoomMessage
 from actors.room.orders import Unasked
@@ -66,7 +70,7 @@ ALERTS_MAILBOX = 16_384
 
 @frozen
 class Deadlines:
-    """How long each storey may take to be left in order; together they stay under the 20 s of a drain."""
+    """How long each storey may take to be left in order."""
 
     stats_s: float = 0.4
     journal_s: float = 8.0
@@ -75,6 +79,11 @@ class Deadlines:
     rooms_s: float = 6.0
     directory_s: float = 1.0
     admin_s: float = 1.5
+
+    def within(self, seconds: float) -> "Deadlines":
+        """All shortened alike, where together they would take longer; none at all when the time is over already."""
+        part = min(1.0, max(0.0, seconds) / sum(astuple(self)))
+        return Deadlines(*(part * each for each in astuple(self)))
 
 
 @define
@@ -90,7 +99,7 @@ class House:
     voice: Voice
     rules: RoomRules = RoomRules()
     budget: Budget = Budget()
-    tail: int = 100
+    tail: int = TAIL_LIMIT
     keep_s: float = inf
     grace_s: float = 20.0
     connections_per_member: int = 4
@@ -100,9 +109,6 @@ class House:
     deadlines: Deadlines = Deadlines()
     alert_board: AlertBoard = field(factory=lambda: AlertBoard(SystemClock(), new_writer=WriterOnLoop))
     alert_voice: AlertVoice = field(factory=NoVoice)
-    zones: dict[RoomName, str] = field(factory=dict)
-    """Of each room that is in one."""
-
     standing: Standing = field(factory=Standing, kw_only=True)
     """Read by rooms and doors, written by the admin alone."""
 
@@ -110,6 +116,9 @@ class House:
     room_tallies: dict[RoomName, RoomTally] = field(init=False, factory=dict)
     refs: dict[RoomName, Ref[RoomMessage]] = field(init=False, factory=dict)
     """The rooms that are up. To be read, not written."""
+    visits: Visits = field(init=False)
+    """Who is connected. Written by the connections, whatever is up or down."""
+    precedence: Precedence = field(init=False, factory=Precedence)
     room_restarts: int = field(init=False, default=0)
     stats_every_s: float = field(default=1.0, kw_only=True)
     outside: Outside = field(init=False, factory=Outside)
@@ -132,6 +141,7 @@ class House:
         def wall() -> float:
             return self.clock.now().wall
 
+        self.visits = Visits(grace_s=self.grace_s, most=self.connections_per_member, attendance=self.tally.people)
         self.board = Board(self.room_tallies, wall)
         self.feed = Feed(wall)
         self.chronicle = Chronicle(self.feed, wall)
@@ -187,12 +197,17 @@ class House:
         self.floors.start(Child("stats", build_stats))
         if self.journal is not None:
             self.floors.start(self.journal)
-        build_people = partial(
-            People, self.refs, grace_s=self.grace_s, most=self.connections_per_member, attendance=self.tally.people
-        )
-        self.people = self.floors.start(Child("people", build_people, capacity=PEOPLE_MAILBOX))
+        build_people = partial(People, self.refs, self.visits)
+        self.people = self.floors.start(Child("people", build_people, capacity=PEOPLE_MAILBOX, budget=PEOPLE_BUDGET))
         alert_tools = AlertTools(
-            lambda: self.people, self.alert_voice, self.clock, self.below, self.zones, self._notice, self.feed
+            people=lambda: self.people,
+            voice=self.alert_voice,
+            clock=self.clock,
+            below=self.below,
+            zones=self.alert_board.zones,
+            notice=self._notice,
+            activity=self.feed,
+            precedence=self.precedence,
         )
         build_alerts = partial(Alerts, self.alert_board, alert_tools)
         self.alerts = self.floors.start(Child("alerts", build_alerts, capacity=ALERTS_MAILBOX))
@@ -204,10 +219,12 @@ class House:
             tallies=self.room_tallies,
             clock=self.clock,
             presence=self._presence,
-            seated=self._seated,
+            seated=self.visits.seated,
             tail=self.tail,
             keep_s=self.keep_s,
             standing=self.standing,
+            precedence=self.precedence,
+            put_out=self._put_out,
         )
         build_directory = partial(
             Directory, self.rooms, tools, self.rules, budget=self.budget, below=self.below, refs=self.refs
@@ -227,14 +244,18 @@ class House:
                 with suppress(ActorGone, MailboxFull):
                     ref.urge(Moderate(Unasked(), HOUSE, Cid(f"{alert.id}.{alert.rev}"), body))
 
+    def _put_out(self, room: RoomName, members: tuple[MemberId, ...]) -> None:
+        """Behind the joins that are on their way, if there is room."""
+        order = PutOut(members, room)
+        with suppress(ActorGone, MailboxFull):
+            if not self.alerts.offer(order):
+                self.alerts.urge(order)
+
     async def _listing(self) -> tuple[RoomRecord, ...]:
         return await self.directory.ask(Listing, urgent=True)
 
     def _presence(self) -> Presence:
         return Presence(f"{self.below(1 << 32):08x}", skeleton, with_suffix)
-
-    async def _seated(self, room: RoomName) -> Seated:
-        return await self.people.ask(partial(SeatsIn, room))
 
     async def _leave(self) -> None:
         """From the top down. A storey that overstays its deadline is cut; the ones below still get theirs."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NewType
 from unicodedata import category, normalize
 
@@ -176,10 +176,14 @@ class ReservedNames:
     (`Adm1n-2`, `-security-`), but not a longer name that holds it (`Admina`)."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._shapes = {self._letters(name) for name in names}
+        self._names = tuple(names)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self._letters(name) in self._shapes
+
+    @cached_property
+    def _shapes(self) -> frozenset[str]:
+        return frozenset(self._letters(name) for name in self._names)
 
     @staticmethod
     def _letters(name: str) -> str:
@@ -221,15 +225,12 @@ def _look_alikes() -> dict[int, str]:
     from importlib.resources import files
 
     listed = json.loads(files("confusable_homoglyphs").joinpath("confusables.json").read_bytes())
-    alike = {_bare(character): [_bare(other["c"]) for other in others] for character, others in listed.items()}
-    table: dict[int, str] = {}
-    for character, others in alike.items():
-        if len(character) == 1 and len(others) == 1:
-            prototype = others[0]
-            mutual = alike.get(prototype) == [character]
-            if not mutual or len(prototype) > 1 or prototype < character:
-                table[ord(character)] = prototype
-    return table
+    single = {_bare(character): _bare(others[0]["c"]) for character, others in listed.items() if len(others) == 1}
+    return {
+        ord(character): prototype
+        for character, prototype in single.items()
+        if len(character) == 1 and (single.get(prototype) != character or len(prototype) > 1 or prototype < character)
+    }
 
 
 def _bare(text: str) -> str:

@@ -85,6 +85,17 @@ class Tally:
     people: Attendance = field(factory=Attendance)
 
 
+@define
+class AlertTally:
+    """Of the alerts of this run. `sent`: revisions by (kind, severity, status). `receipts`: those that were taken, by
+    state, repeats included."""
+
+    sent: dict[tuple[str, ...], int] = field(factory=dict)
+    receipts: dict[str, int] = field(factory=lambda: {"received": 0, "seen": 0, "acknowledged": 0, "help": 0})
+    delivery: Histogram = field(factory=lambda: Histogram(DELIVERY_SECONDS))
+    """From a revision's sending until its last byte was in the socket, for each target who was here then."""
+
+
 @frozen
 class RoomLook:
     """How a room stands, read between two of its turns. `slow`: of those behind, who are because of their line."""

@@ -14,7 +14,7 @@ from actors.journal.desk import Desk
 from actors.journal.log import Durability, JournalUnusable, LogFailed, Page, RoomRecord, Stored
 from actors.journal.store import Setup
 from actors.kernel import Actor, Child, ChildStopped, Inbox, Restart, SupervisionEvent
-from actors.people.registry import Seated
+from actors.people.visits import Seated
 from actors.room.directory import Listed, Listing, RoomRules
 from tests.room.fakes import LineVoice, MemoryLog
 from tests.room.hall import MAIN, Hall, LoopClock, open_hall
@@ -152,7 +152,7 @@ async def test_people_can_say_who_sits_where_before_any_room_starts(autojump_clo
     async with open_hall(rules=RoomRules(listed={MAIN: Listed()})) as hall:
         await hall.house.directory.ask(Listing)
         assert (await hall.census()).seats == 0
-        assert await hall.house._seated(MAIN) == Seated((), ())
+        assert hall.house.visits.seated(MAIN) == Seated((), ())
 
 
 # A journal that cannot

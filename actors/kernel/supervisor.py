@@ -168,13 +168,13 @@ class Supervisor:
         """
         try:
             await self._instance(berth)
-        except BaseExceptionGroup as group:
+        except BaseExceptionGroup as group:  # a nursery of the child's: faults and a cancellation may come together
             crash, rest = group.split(Exception)
             cause = None if crash is None else self._crashed(berth, crash)
             if rest is not None:
                 raise rest from None
             return cause
-        except Exception as error:
+        except Exception as error:  # the barrier, as said above
             return self._crashed(berth, error)
         berth.lay_to_rest(ActorGone)
         return None
@@ -189,7 +189,7 @@ class Supervisor:
             if berth.restarts:
                 self._emit(ChildRestarted(berth.child.name, berth.restarts))
             await actor.run(inbox)
-        except BaseException as cause:
+        except BaseException as cause:  # however it ends, a cancellation too, the actor hears of it, and it goes on
             self._attempt(berth.child.name, "stopped", partial(actor.stopped, cause_of(cause)))
             raise
         else:
@@ -238,7 +238,7 @@ class Supervisor:
         """A callback that must not hurt its caller: whatever it raises is reported and over."""
         try:
             call()
-        except Exception as error:
+        except Exception as error:  # as said above
             self._emit(CallbackFailed(name, callback, error))
 
     def _emit(self, event: SupervisionEvent) -> None:

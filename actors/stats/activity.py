@@ -5,16 +5,17 @@ from typing import Protocol
 
 from attrs import frozen
 
-KINDS = frozenset({"act", "alert", "room", "fault", "sign_in", "report", "minute"})
+SERVER = "server"
+KINDS = frozenset({"act", "alert", "room", "fault", "sign_in", "report", "minute", SERVER})
 """act: an operator's order and its outcome. room: one was made or has retired. fault: a crash, a quarantine, an alarm
-of the journal. minute: how many joined and wrote in a room within a minute."""
+of the journal. minute: how many joined and wrote in a room within a minute. server: it has started, or stops."""
 
 NOTHING: Mapping[str, object] = {}
 
 
 @frozen
 class Event:
-    """One row of the feed. `n` numbers the events of a feed, from 1 and without holes; `at` is in Unix seconds."""
+    """One row of the feed. `n` rises, and within one run of the server without holes; `at` is in Unix seconds."""
 
     n: int
     at: float

@@ -56,6 +56,7 @@ class Stats(Actor[Never]):
             nursery.start_soon(self._feed.keep_writing)
             await super().run(inbox)
             nursery.cancel_scope.cancel()
+        self._feed.part()
         with trio.move_on_after(GOODBYE_SECONDS):
             await self._feed.write_out()
 

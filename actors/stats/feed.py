@@ -7,7 +7,7 @@ from itertools import islice
 
 import trio
 
-from actors.stats.activity import NOTHING, Event
+from actors.stats.activity import NOTHING, SERVER, Event
 
 KEPT = 1_000
 PENDING_LIMIT = 5_000
@@ -17,6 +17,10 @@ WRITE_SECONDS = 1.0
 GOODBYE_SECONDS = 0.3
 TEXT_LIMIT = 1_000
 """Code points of an event's text; what is longer is cut."""
+GAP = 1_000_000
+"""Numbers left out after a process that did not stop in order: it had told more than it wrote, and a number that
+somebody has heard is not given to another event."""
+STARTED, STOPPED = "the server has started", "the server stops"
 
 Sink = Callable[[Sequence[Event]], Awaitable[bool]]
 """Takes events in order, at most BATCH of them. True: they are kept. False, or an exception: not now; the same events
@@ -70,10 +74,18 @@ class Feed:
         moved.set()
 
     def restore(self, events: Sequence[Event]) -> None:
-        """At the start, before anything is noted: what an earlier process has told, ascending. Numbers go on."""
+        """At the start, before anything is noted: what an earlier process has told, ascending. Numbers go on, and this
+        start is told."""
         assert self._last == 0, "the feed has begun"
         self._ring.extend(events)
-        self._last = events[-1].n if events else 0
+        orderly = not events or (events[-1].kind, events[-1].text) == (SERVER, STOPPED)
+        if events:
+            self._last = events[-1].n + (0 if orderly else GAP)
+        self.note(SERVER, STARTED if orderly else f"{STARTED}: the last one had not stopped in order")
+
+    def part(self) -> None:
+        """The server stops, and this is the last that is told."""
+        self.note(SERVER, STOPPED)
 
     # Watching
 
@@ -92,7 +104,12 @@ class Feed:
 
     def since(self, n: int) -> list[Event]:
         """Those after number n, ascending. A watcher so late that the first of them has gone sees it by its number."""
-        return self.replay(self._last - n)
+        later: deque[Event] = deque()
+        for event in reversed(self._ring):
+            if event.n <= n:
+                break
+            later.appendleft(event)
+        return list(later)
 
     async def wait(self) -> None:
         """Until something more has happened. Look with `since` first, and again afterwards: nothing is lost between the

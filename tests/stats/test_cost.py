@@ -9,6 +9,7 @@ from actors.events import Policy
 from actors.journal.log import RoomRecord
 from actors.names import Epoch, RoomCode, RoomName
 from actors.people.outlet import Batch, Seat
+from actors.people.precedence import Precedence
 from actors.room.fanout import CHUNK, Fanout
 from actors.stats.actor import Stats
 from actors.stats.board import Board
@@ -76,7 +77,7 @@ class Line:
 
 async def test_counting_a_room_costs_nothing_per_delivery(figures: Callable[[str], None]) -> None:
     tally, counts = Tally(), RoomTally()
-    fanout = Fanout(RoomName("r"), None, None, tally, counts)  # type: ignore[arg-type]
+    fanout = Fanout(RoomName("r"), None, None, tally, counts, Precedence())  # type: ignore[arg-type]
     seats = [Seat(RoomName("r"), f"m_{n}", "n", Line(), Epoch("e"), level=True) for n in range(CHUNK)]  # type: ignore[arg-type]
     batches = [Batch(RoomName("r"), 1, 1, b"x" * 200, 1)]
 

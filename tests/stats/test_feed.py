@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from actors.stats.activity import Activity, Event, Silent
-from actors.stats.feed import BATCH, TEXT_LIMIT, Feed
+from actors.stats.feed import BATCH, STARTED, STOPPED, TEXT_LIMIT, Feed
 
 
 class Shelf:
@@ -49,10 +49,36 @@ def test_events_are_numbered_and_the_last_thousand_stay() -> None:
 
 
 def test_it_goes_on_from_what_an_earlier_process_told() -> None:
+    shelf = [Event(41, 1.0, "act", "a"), Event(42, 2.0, "server", STOPPED)]
     feed = feed_of()
-    feed.restore([Event(41, 1.0, "act", "a"), Event(42, 2.0, "act", "b")])
+    feed.restore(shelf)
     feed.note("act", "c")
-    assert [event.n for event in feed.since(41)] == [42, 43]
+    assert [(event.n, event.text) for event in feed.since(41)] == [(42, STOPPED), (43, STARTED), (44, "c")]
+
+
+def test_no_number_is_given_twice_after_a_kill() -> None:
+    """What was told within the last second before a kill is on no disk. Its numbers went to other events, and whoever
+    had heard the first ones did not hear the second."""
+    killed = feed_of()
+    killed.restore([])
+    for text in "abcde":
+        killed.note("act", text)
+    heard, written = killed.last, killed.replay()[:-2]
+    feed = feed_of()
+    feed.restore(written)
+    feed.note("fault", "f")
+    assert [event.text for event in feed.since(heard)] == [f"{STARTED}: the last one had not stopped in order", "f"]
+    assert feed.since(written[-2].n)[0] == written[-1]
+    feed.note("act", "g")
+    assert [event.text for event in feed.since(feed.last - 1)] == ["g"]
+
+
+def test_the_last_that_is_told_is_the_stop() -> None:
+    first, second = feed_of(), feed_of()
+    first.restore([])
+    first.part()
+    second.restore(first.replay())
+    assert [event.n for event in second.replay()] == [1, 2, 3]
 
 
 def test_what_is_too_long_is_cut_and_silence_is_an_activity() -> None:
