@@ -73,7 +73,15 @@ class Socket:
         self.subprotocol: str | None = None
 
     async def upgrade(self, address: Address, subprotocol: str) -> None:
-        """The opening handshake. Raises SocketClosed (1006) when the answer is not an upgrade."""
+        """The opening handshake. Raises SocketClosed (1006) when the answer is not an upgrade: a proxy whose server is
+        gone hangs up or answers for itself, and who was in comes back."""
+        try:
+            await self._shake_hands(address, subprotocol)
+        except SocketClosed as closed:
+            self._closed = SocketClosed(1006, closed.reason)
+            raise self._closed from closed
+
+    async def _shake_hands(self, address: Address, subprotocol: str) -> None:
         request = Request(host=address.authority, target=address.path, subprotocols=[subprotocol])
         await self._write(self._ws.send(request))
         accepted = False
@@ -165,7 +173,7 @@ class Socket:
             await self._stream.send_all(data)
             whole = True
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise self._closed or SocketClosed(1006, "the connection broke while sending") from error
+            raise self._closed or SocketClosed(1006, _why(error, "the connection broke while sending")) from error
         finally:
             if not whole:
                 self.torn = True
@@ -174,14 +182,27 @@ class Socket:
         try:
             data = await self._stream.receive_some(RECEIVE_BYTES)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            self._closed = self._closed or SocketClosed(1006, "the connection broke")
+            self._closed = self._closed or SocketClosed(1006, _why(error, "the connection broke"))
             raise self._closed from error
+        if not data and self._ws.state is ConnectionState.CONNECTING:  # To wsproto that is a bad answer.
+            raise SocketClosed(1006, "the connection ended before it was open")
         try:
             self._ws.receive_data(bytes(data) or None)
             return list(self._ws.events())
         except ProtocolError as error:
             self._closed = self._closed or SocketClosed(1002, f"the server does not speak WebSocket: {error}")
             raise self._closed from error
+
+
+def _why(error: BaseException, otherwise: str) -> str:
+    """What TLS has to say of it, if that is what failed: trio hands the handshake's failure to whoever sends first."""
+    match error.__cause__:
+        case ssl.SSLCertVerificationError(verify_message=str(said)):
+            return f"the server's certificate is not accepted: {said}"
+        case ssl.SSLError(reason=str(said)):
+            return f"{otherwise}, in TLS: {said.lower().replace('_', ' ')}"
+        case _:
+            return otherwise
 
 
 async def open_socket(address: Address, subprotocol: str, dial: Dial) -> Socket:

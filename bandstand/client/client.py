@@ -132,6 +132,7 @@ async def connect(
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(session.run)
+            nursery.start_soon(session.alerts.keep_time)
             client = Client(session, nursery.cancel_scope)
             try:
                 await session.until(lambda: session.ready is not None)

@@ -6,7 +6,7 @@ class BandstandError(Exception):
 
 
 class CannotConnect(BandstandError):
-    """The first connection did not come about; str() says why."""
+    """The first connection did not come about, or was closed before it let us in; str() says why."""
 
 
 class Refused(BandstandError):
@@ -26,9 +26,9 @@ class Refused(BandstandError):
 class SessionOver(BandstandError):
     """The connection has ended and does not come back by itself; `code` is a close code of docs/protocol.md.
 
-    1000: this program left, or the server said that it had. 4401: the token is not good (any more): connect again by
-    nickname. 4403: banned. 4406: another version of the protocol. 4409: replaced by a newer connection of the same
-    member."""
+    1000: this program left, or the server said that it had. 4401: the token is not good (any more), and only then
+    connect again by nickname. 4403: banned, under any name. 4406: another version of the protocol. 4409: replaced by a
+    newer connection of the same member."""
 
     def __init__(self, code: int, reason: str = "") -> None:
         super().__init__(f"the connection is over ({code}{': ' if reason else ''}{reason})")

@@ -280,7 +280,7 @@ class Alert:
 
 @frozen
 class AlertOver:
-    """It is not in force any more. `why`: cancelled, expired, cleared."""
+    """It is not in force any more. `why`: cancelled, expired, cleared; empty where it ended while we were away."""
 
     id: str
     rev: int
@@ -288,6 +288,14 @@ class AlertOver:
 
 
 AlertEvent = Alert | AlertOver
+
+
+@frozen
+class PrivateNote:
+    """The organisers' word to this member alone, in no room and no log. Told once, to those who are connected."""
+
+    ts: float
+    text: str
 
 
 class State(Enum):
@@ -309,7 +317,7 @@ class ConnectionState:
 
 
 RoomEvent = LogEntry | RulesNow | TakenOut | CaughtUp | Behind | Gap | Reactions | Presence | Typing
-Event = RoomEvent | ConnectionState | AlertEvent
+Event = RoomEvent | ConnectionState | AlertEvent | PrivateNote
 
 
 @frozen

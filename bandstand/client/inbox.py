@@ -6,15 +6,19 @@ and the answer may lie behind them in the stream; so while an answer is due the 
 connection is given up and resumed later. What is only news (typing, presence) is dropped first."""
 
 from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 import trio
 from attrs import define, field
 
-from bandstand.client.events import AlertEvent, ConnectionState, Event, RoomEvent
+from bandstand.client.events import AlertEvent, ConnectionState, Event, PrivateNote, RoomEvent
 
 SOFT = 1_000
 HARD = 8_000
-ALERTS = 256
+URGENT = 256
+T = TypeVar("T")
 STATES = 16
 """Changes of the connection that are kept for a program that does not look; the oldest go first."""
 
@@ -27,7 +31,7 @@ class Overflow(Exception):
 class Inbox:
     _queues: dict[str, deque[tuple[int, RoomEvent]]] = field(factory=dict, init=False)
     _states: deque[tuple[int, ConnectionState]] = field(factory=lambda: deque(maxlen=STATES), init=False)
-    _alerts: deque[AlertEvent] = field(factory=lambda: deque(maxlen=ALERTS), init=False)
+    _urgent: deque[AlertEvent | PrivateNote] = field(factory=lambda: deque(maxlen=URGENT), init=False)
     _arrived: int = field(default=0, init=False)
     _moved: trio.Event = field(factory=trio.Event, init=False)
     _ended: dict[str, Exception] = field(factory=dict, init=False)
@@ -69,9 +73,9 @@ class Inbox:
         self._states.append((self._arrived, state))
         self.stir()
 
-    def put_alert(self, event: AlertEvent) -> None:
+    def put_urgent(self, event: AlertEvent | PrivateNote) -> None:
         """Ahead of everything that waits."""
-        self._alerts.append(event)
+        self._urgent.append(event)
         self.stir()
 
     @property
@@ -95,8 +99,7 @@ class Inbox:
         while True:
             queue = self._queues.get(room)
             if queue:
-                await trio.lowlevel.checkpoint()
-                return self._take(queue)
+                return await _at_once(partial(self._take, queue))
             ended = self._over or self._ended.get(room)
             if ended is not None:
                 raise ended
@@ -105,19 +108,16 @@ class Inbox:
             await self._moved.wait()
 
     async def next_of_all(self) -> Event:
-        """An alert; or else the event of any room, or of the connection, that arrived first."""
+        """An alert or a private note; or else the event of any room, or of the connection, that arrived first."""
         while True:
-            if self._alerts:
-                await trio.lowlevel.checkpoint()
-                return self._alerts.popleft()
+            if self._urgent:
+                return await _at_once(self._urgent.popleft)
             waiting = [queue for queue in self._queues.values() if queue]
             first = min(waiting, key=lambda queue: queue[0][0], default=None)
             if self._states and (first is None or self._states[0][0] < first[0][0]):
-                await trio.lowlevel.checkpoint()
-                return self._states.popleft()[1]
+                return (await _at_once(self._states.popleft))[1]
             if first is not None:
-                await trio.lowlevel.checkpoint()
-                return self._take(first)
+                return await _at_once(partial(self._take, first))
             if self._over is not None:
                 raise self._over
             await self._moved.wait()
@@ -127,3 +127,12 @@ class Inbox:
         if len(queue) == SOFT // 2:
             self.stir()
         return event
+
+
+async def _at_once(take: Callable[[], T]) -> T:
+    """A checkpoint that takes before others have their turn, because another iterator may want the same event; and that
+    takes nothing when it is cancelled."""
+    await trio.lowlevel.checkpoint_if_cancelled()
+    taken = take()
+    await trio.lowlevel.cancel_shielded_checkpoint()
+    return taken

@@ -157,10 +157,7 @@ class Room:
 
     async def leave(self) -> None:
         """Iteration ends at once; what was not sent yet raises Refused("not_joined") where it was sent."""
-        connected = self._membership.joined
-        self._session.drop(self._membership, None)
-        if connected:
-            await self._session.leave(RoomName(self.name))
+        await self._session.leave(self._membership)
 
     @property
     def _name(self) -> RoomName:

@@ -15,15 +15,17 @@ from actors.names import RoomName
 from bandstand.address import Address
 from bandstand.client.alerts import Alerts
 from bandstand.client.comeback import Backoff
-from bandstand.client.connection import Ask, Bearings, Connection, Credentials, Pushed, Unknown, open_connection
+from bandstand.client.connection import Ask, Bearings, Connection, Credentials, open_connection
 from bandstand.client.errors import BandstandError, CannotConnect, Refused, SessionOver
-from bandstand.client.events import ConnectionState, LogEntry, RoomEvent, State, Stored, TakenOut
-from bandstand.client.inbox import Inbox, Overflow
-from bandstand.client.membership import Membership, entry_of, unknown_entry
+from bandstand.client.events import ConnectionState, State, Stored
+from bandstand.client.inbox import Inbox
+from bandstand.client.intake import Intake
+from bandstand.client.membership import Membership
+from bandstand.client.rooms import Rooms
 from bandstand.outbox import Letter, Outbox
 from bandstand.socket import Dial, SocketClosed
-from gateway.protocol import client, orders, server
-from gateway.protocol.codes import Verdict, verdict
+from gateway.protocol import client, server
+from gateway.protocol.codes import CloseCode, Verdict, verdict
 from gateway.protocol.frames import ClientFrame, OkFrame
 from gateway.protocol.kinds import Positions, Seq
 
@@ -33,6 +35,8 @@ STUMBLES = 5
 """Tries of one request that the server answers with `internal`."""
 PATIENT = frozenset({"rate", "slow_mode", "busy", "unavailable", "draining", "internal"})
 """Refusals where only time stands in the way. A frozen or full room is told to the person instead."""
+TURNED_AWAY = {"unauthorized": CloseCode.TOKEN, "banned": CloseCode.BANNED}
+"""Refusals at the door that are a close code's meaning too."""
 POSITIONS = 8
 """The most that a heartbeat carries."""
 
@@ -49,13 +53,13 @@ class Session:
         self._backoff = backoff
         self._patient = patient
         self._connection: Connection | None = None
-        self._memberships: list[Membership] = []
-        self._rooms: dict[str, Membership] = {}
+        self._rooms = Rooms()
         self._outbox = Outbox()
         self._settled: dict[Letter, Callable[[Stored | BandstandError], None]] = {}
         self._stirred = trio.Event()
         self.inbox = Inbox()
-        self.alerts = Alerts(self.inbox.put_alert)
+        self.alerts = Alerts(self.inbox.put_urgent)
+        self._intake = Intake(self._rooms, self.inbox, self.alerts, self._echo, self.drop)
         self.over: BandstandError | None = None
         self.hello: server.Hello | None = None
         self.ready: server.Ready | None = None
@@ -73,8 +77,8 @@ class Session:
             except SocketClosed as failed:
                 closed = failed
             except Refused as refused:
-                if not refused.retry:
-                    self.end(SessionOver(4401, refused.message) if self.ready else refused)
+                if not refused.retry or (self.ready is None and not self._patient):
+                    self.end(self._turned_away(refused))
                     return
                 closed = SocketClosed(1006, refused.message, refused.retry_after_ms)
             if not self._comes_back(closed):
@@ -82,6 +86,11 @@ class Session:
             wait = self._backoff.seconds(closed.code, closed.retry_after_ms)
             self._tell(State.OFFLINE, closed.reason, wait, keep=self.state.state is not State.ONLINE)
             await trio.sleep(wait)
+
+    def _turned_away(self, refused: Refused) -> BandstandError:
+        """Who comes back hears what a close would have said: only a token that is not good makes somebody new."""
+        code = TURNED_AWAY.get(refused.code)
+        return refused if self.ready is None or code is None else SessionOver(code, refused.message)
 
     def _comes_back(self, closed: SocketClosed) -> bool:
         if verdict(closed.code) in (Verdict.STAYS_AWAY, Verdict.GIVES_UP):
@@ -110,17 +119,17 @@ class Session:
         self.hello, self.ready, self._connection = connection.hello, connection.ready, connection
         self._credentials = Credentials(connection.ready.nickname, connection.ready.token)
         self._tell(State.ONLINE)
-        self.alerts.listed(connection.ready.alerts)
+        self.alerts.clock.heard(connection.hello.now)
+        self.alerts.ready(connection.ready.alerts)
+        self._listed()
         closed: SocketClosed | None = None
         try:
-            closed = await connection.run(Bearings(self._push, self._park, self._work, self.inbox.stir))
+            closed = await connection.run(Bearings(self._intake.push, self._park, self._work, self.inbox.stir))
         finally:
             self._connection = None
             self._backoff.lasted(trio.current_time() - born)
             self._outbox.connection_lost()
-            for membership in self._memberships:
-                membership.joined = membership.asking = False
-                membership.retry_at = 0.0
+            self._rooms.connection_lost()
             self.stir()
             await connection.aclose(leave=closed is None)
         return closed
@@ -145,57 +154,9 @@ class Session:
             while not self.inbox.relieved and not answers_due():
                 await self.inbox.change()
 
-    def _push(self, frame: Pushed) -> None:  # noqa: PLR0912 - a table of the server's frames
-        match frame:
-            case server.HeartbeatFrame(t=t):
-                self._echo(t)
-            case orders.RemovedFrame(room, reason, until, to):
-                membership = self._rooms.get(room)
-                if membership is not None:
-                    self._give(membership, [TakenOut(room, reason, until, to)])
-                    self.drop(membership, Refused("not_joined", reason or "taken out of this room"))
-            case server.AlertFrame():
-                self.alerts.come(frame)
-            case server.AlertOver():
-                self.alerts.over(frame)
-            case Unknown(type=kind, fields=fields):
-                entry = unknown_entry(kind, fields)
-                if entry is not None:
-                    self._take_entry(entry)
-            case server.CaughtUp() | server.Behind() | server.Gap():
-                membership = self._rooms.get(frame.room)
-                if membership is not None:
-                    self._give(membership, membership.mark(frame))
-            case server.RulesFrame():
-                membership = self._rooms.get(frame.room)
-                if membership is not None:
-                    self._give(membership, membership.news(frame))
-            case server.Reactions() | server.Presence() | server.TypingFrame():
-                membership = self._rooms.get(frame.room)
-                if membership is not None:
-                    self._give(membership, membership.news(frame), droppable=True)
-            case _ if isinstance(frame, server.EntryFrame):
-                self._take_entry(entry_of(frame))
-            case _:
-                pass
-
-    def _take_entry(self, entry: LogEntry) -> None:
-        membership = self._rooms.get(entry.room)
-        if membership is None:
-            return
-        try:
-            self.inbox.check(membership.name)
-        except Overflow as overflow:
-            raise SocketClosed(1006, str(overflow)) from overflow
-        self._give(membership, membership.entry(entry))
-
-    def _give(self, membership: Membership, events: list[RoomEvent], *, droppable: bool = False) -> None:
-        for event in events:
-            self.inbox.put(membership.name, event, droppable=droppable)
-
     def _echo(self, t: float) -> None:
         if self._connection is not None:
-            newest = [each for each in self._memberships if each.joined and each.since is not None][-POSITIONS:]
+            newest = [each for each in self._rooms if each.joined and each.since is not None][-POSITIONS:]
             at = {RoomName(each.name): Seq(each.since.seq) for each in newest if each.since is not None}
             self._connection.tell(client.Heartbeat(t=t, at=Positions(at)))
 
@@ -207,11 +168,15 @@ class Session:
         try:
             while True:
                 stirred, now = self._stirred, trio.current_time()
-                for membership in list(self._memberships):
+                for room in self._rooms.parting:
+                    await connection.ask(partial(client.Leave, room=RoomName(room)), lambda answer: None)
+                    self._rooms.parted(room)
+                    self.stir()
+                for membership in self._rooms:
                     if membership.wants_in and membership.retry_at <= now:
                         membership.asking = True
                         await connection.ask(membership.question, partial(self._join_answered, membership))
-                joined = [each.name for each in self._memberships if each.joined]
+                joined = [each.name for each in self._rooms if each.joined]
                 for room in joined:
                     letter = self._outbox.next(room, now)
                     if letter is not None:
@@ -222,29 +187,25 @@ class Session:
             return  # The reader hears of it too, with the code.
 
     def _next_work(self, joined: list[str]) -> float:
-        times = [each.retry_at for each in self._memberships if each.wants_in]
+        times = [each.retry_at for each in self._rooms if each.wants_in]
         due = self._outbox.due(joined)
         return min([*times, *([] if due is None else [due])], default=float("inf"))
 
     def _join_answered(self, membership: Membership, answer: OkFrame | Refused) -> None:
         membership.asking = False
-        if membership.left:
-            return
         if isinstance(answer, server.OkJoin):
-            other = self._rooms.get(answer.room)
-            if other is not None and other is not membership:
-                self._memberships.remove(membership)
-                membership.name, membership.twin = other.name, other
-                self.stir()
-                return
-            membership.welcomed(answer)
-            self.alerts.listed(answer.alerts)
-            self._rooms[membership.name] = membership
-            if membership.listens:
-                self.inbox.open(membership.name)
-        elif isinstance(answer, Refused):
+            if self._rooms.welcome(membership, answer):
+                self.alerts.listed(answer.alerts)
+                if membership.listens:
+                    self.inbox.open(membership.name)
+        elif isinstance(answer, Refused) and not membership.left:
             self._join_refused(membership, answer)
+        self._listed()
         self.stir()
+
+    def _listed(self) -> None:
+        if self._connection is not None and self._rooms.all_joined:
+            self.alerts.all_listed()
 
     def _join_refused(self, membership: Membership, refused: Refused) -> None:
         coming_back = bool(membership.name) and refused.retry
@@ -255,13 +216,14 @@ class Session:
 
     def drop(self, membership: Membership, why: Refused | None) -> None:
         """We are not in this room any more, because we left it or because the server does not let us back in."""
-        membership.left, membership.joined, membership.refused = True, False, why
-        if membership in self._memberships:
-            self._memberships.remove(membership)
-        self._rooms.pop(membership.name, None)
+        if membership.left:
+            return  # and its name may be another membership's by now
+        self._rooms.remove(membership, tell=why is None)
+        membership.refused = why
         self.inbox.close(membership.name, why)
         for letter in [each for each in self._outbox if each.room == membership.name]:
             self._settle(letter, why or Refused("not_joined", "the room was left before this was sent"))
+        self._listed()
         self.stir()
 
     def _letter_answered(self, letter: Letter, answer: OkFrame | Refused) -> None:
@@ -290,23 +252,28 @@ class Session:
 
     async def enter(self, membership: Membership) -> Membership:
         """In the room once this returns; if we were there already, the membership that there was."""
-        known = next(
-            (each for each in self._memberships if membership.asked in (each.asked, each.name, each.code)), None
-        )
-        if known is None:
-            self._memberships.append(membership)
-            known = membership
-        self.stir()
-        entered = False
+        while True:
+            known = self._rooms.find(membership.asked) or membership
+            if known is membership:
+                self._rooms.add(membership)
+                self.stir()
+            await self._settled_in(known, ours=known is membership)
+            if known.refused is not None:
+                raise known.refused
+            if not known.left:
+                return known.twin or known
+            if known is membership:
+                raise Refused("not_joined", "this room was left")
+            # Whoever asked first has given up: then it is for us to ask.
+
+    async def _settled_in(self, membership: Membership, *, ours: bool) -> None:
+        settled = False
         try:
-            await self.until(lambda: bool(known.name) or known.left)
-            entered = not known.left
+            await self.until(lambda: bool(membership.name) or membership.left)
+            settled = True
         finally:
-            if not entered and known is membership:
-                self.drop(membership, membership.refused)
-        if known.refused is not None:
-            raise known.refused
-        return known.twin or known
+            if ours and not settled:
+                self.drop(membership, None)
 
     async def post(self, membership: Membership, cid: str, ask: Ask) -> Stored:
         """Waits until it is stored, over any number of connections. Cancelled: not sent again, but maybe stored."""
@@ -376,11 +343,12 @@ class Session:
             elif answer is not None:
                 return
 
-    async def leave(self, room: RoomName) -> None:
-        connection = self._connection
-        if connection is not None:
-            with suppress(SocketClosed):
-                await connection.ask(lambda number: client.Leave(number, room), lambda answer: None)
+    async def leave(self, membership: Membership) -> None:
+        """Returns when the goodbye is on the line, or not needed any more."""
+        self.drop(membership, None)
+        while membership.name in self._rooms.parting and self.over is None:
+            await self._stirred.wait()
+        await trio.lowlevel.checkpoint()
 
     def tell(self, frame: ClientFrame) -> None:
         if self._connection is not None:

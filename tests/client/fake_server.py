@@ -35,11 +35,12 @@ class Fault(Enum):
 
 @frozen
 class Close:
-    """The connection is closed with this code; `said`: after a bye."""
+    """The connection is closed with this code; `said`: after a bye; `held`: the TCP connection stays open."""
 
     code: int
     retry_after_ms: int | None = None
     said: bool = True
+    held: bool = False
 
 
 Step = Fault | Close
@@ -63,6 +64,8 @@ class FakeHouse:
     down: bool = False
     silent: bool = False
     """Takes connections and never says hello."""
+    gone_behind_a_proxy: bytes | None = None
+    """What the proxy says to every handshake, before it hangs up."""
     heartbeat: server.HeartbeatTimes = field(factory=lambda: server.HeartbeatTimes(25_000, 60_000))
     step: int = 0
     members: dict[str, str] = field(factory=dict)
@@ -107,7 +110,9 @@ class FakeHouse:
             lines = head.split(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
             if headers.get("upgrade", "").lower() == "websocket":
-                if not self.down:
+                if self.gone_behind_a_proxy is not None:
+                    await stream.send_all(self.gone_behind_a_proxy)
+                elif not self.down:
                     await Visit(self, stream).run(head)
             elif self.assets is not None:
                 status, reply, body = self.assets(lines[0].split(" ")[1], headers)
@@ -132,6 +137,7 @@ class Visit:
         self._out, self._queue = trio.open_memory_channel[Any](100_000)
         self._lock = trio.Lock()
         self._stalled = False
+        self._held = False
         self._scope = trio.CancelScope()
         self.member = ""
         self.nickname = ""
@@ -201,6 +207,8 @@ class Visit:
                         text = ""
                 elif isinstance(event, ws.CloseConnection):
                     self._house.log.append(f"closed {event.code}")
+                    if self._held:
+                        await trio.sleep_forever()
                     if event.code != 1006:
                         await self._send(event.response())
                     raise Gone
@@ -230,7 +238,10 @@ class Visit:
         if how.said:
             bye = encode(server.Bye(how.code, how.retry_after_ms)).decode()
             await self._send(ws.TextMessage(data=bye))
+        self._held = how.held
         await self._send(ws.CloseConnection(code=how.code))
+        if how.held:
+            await trio.sleep_forever()
         raise Gone
 
     async def _write(self) -> None:

@@ -96,6 +96,7 @@ def test_ends_have_their_exit_codes(chat: Chat, live: LiveHouse) -> None:
     assert chat("", "--room", "x").exit_code == 2
     assert chat("", "--name", "Ana").exit_code == 2
     assert chat("", url="ftp://nowhere").exit_code == 2
+    assert chat("", url="http://a..b/").exit_code == 2
     assert chat("", "--room", "main-stage", "--name", "\x1b[2J").exit_code == 2
     result = chat("", url="http://127.0.0.1:9/")
     assert (result.exit_code, "does not answer" in result.stderr) == (3, True)

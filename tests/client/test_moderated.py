@@ -46,7 +46,7 @@ def order(house: House, make: Callable[..., Any], *args: Any) -> None:
 
 
 async def told(room: Room, kind: type[T]) -> T:
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async for event in room:
             if isinstance(event, kind):
                 return event
@@ -56,8 +56,12 @@ async def told(room: Room, kind: type[T]) -> T:
 @contextmanager
 def reports(patch: pytest.MonkeyPatch) -> Iterator[list[Reported]]:
     heard: list[Reported] = []
+
+    async def hear(report: Reported) -> None:
+        heard.append(report)
+
     with patch.context() as during:
-        during.setattr(gateway.app, "Reception", lambda **named: Reception(**{**named, "reported": heard.append}))
+        during.setattr(gateway.app, "Reception", lambda **named: Reception(**{**named, "reported": hear}))
         yield heard
 
 
@@ -94,7 +98,7 @@ async def test_who_is_banned_does_not_come_in_again(tmp_path: Path) -> None:
     async with App(settings_of(tmp_path)).serve() as serving:
         url = f"ws://127.0.0.1:{serving.addresses[0].port}/ws"
         serving.house.standing.put(Sanction("ban", None, "127.0.0.1", reason="fireworks"))
-        with trio.fail_after(10), pytest.raises((SessionOver, Refused)) as over:
+        with trio.fail_after(60), pytest.raises((SessionOver, Refused)) as over:
             async with connect(url, nickname="Ana"):
                 pass
         assert "4403" in str(over.value) or "fireworks" in str(over.value)

@@ -51,6 +51,28 @@ async def test_a_patient_program_gets_in_when_the_server_comes(autojump_clock: M
             assert 300 <= trio.current_time() <= 340
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"HTTP/1.1 101 Swi", b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", b"<html>Welcome to the Wi-Fi"],
+    ids=["hangs up", "is cut", "502", "not HTTP"],
+)
+async def test_what_a_proxy_says_while_the_server_is_gone_ends_nothing(
+    answer: bytes, autojump_clock: MockClock
+) -> None:
+    """Who was in lost the session for good, words kept for later and all, when a proxy hung up on the handshake."""
+    house = FakeHouse()
+    async with at(house) as client:
+        room = await client.join("main-stage", listen=False)
+        house.gone_behind_a_proxy = answer
+        house.cut_all()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(room.send, "kept")
+            await trio.sleep(120)
+            assert client.state.state is not State.OVER
+            house.gone_behind_a_proxy = None
+        assert client.online
+
+
 @pytest.mark.parametrize("code", [1000, 4400, 4401, 4403, 4406, 4409, 4413, 4429, 4499, 1002, 1003, 1007, 1010])
 async def test_codes_that_say_stay_away_end_everything_with_a_clear_error(code: int, autojump_clock: MockClock) -> None:
     house = FakeHouse()
@@ -236,6 +258,24 @@ async def test_events_of_all_rooms_come_in_the_order_of_arrival(autojump_clock: 
         with trio.move_on_after(10):
             await listen(client.events(), heard)
         assert [e.text for e in heard if isinstance(e, Message)] == list("012345")
+
+
+async def test_who_reads_a_room_and_everything_at_once_gets_each_event_in_one_of_the_two(
+    autojump_clock: MockClock,
+) -> None:
+    """Both saw the same last event, and the second to take it fell over an empty queue: with it went whoever was to
+    show the alerts."""
+    house = FakeHouse()
+    async with at(house) as client, trio.open_nursery() as nursery:
+        room = await client.join("main-stage")
+        heard: list[Any] = []
+        for source in (room, room, client.events(), client.events()):
+            nursery.start_soon(listen, source, heard)
+        for n in range(50):
+            house.room("main-stage").say("Bo", str(n))
+            await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    assert sorted(event.seq for event in heard if isinstance(event, Message)) == list(range(1, 51))
 
 
 async def test_leaving_says_goodbye(autojump_clock: MockClock) -> None:

@@ -2,14 +2,17 @@
 
 import base64
 import hashlib
+import ssl
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 import trio
+import trustme
 from trio.testing import MockClock, memory_stream_pair
 
 from bandstand.address import BadAddress, parse_address
-from bandstand.socket import CLOSE_SECONDS, Socket, SocketClosed, open_socket
+from bandstand.socket import CLOSE_SECONDS, Socket, SocketClosed, dialler, open_socket
 
 HELLO = b"\x81\x05hello"
 Script = Callable[[trio.abc.Stream, bytes], Awaitable[None]]
@@ -111,15 +114,25 @@ async def test_a_huge_message_is_given_up(autojump_clock: MockClock) -> None:
         await socket.aclose()
 
 
-@pytest.mark.parametrize("answer", [b"HTTP/1.1 503 Full\r\nContent-Length: 0\r\n\r\n", b"SSH-2.0-x\r\n\r\n", b""])
-async def test_no_upgrade_is_said_plainly(answer: bytes, autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.1 503 Full\r\nContent-Length: 0\r\n\r\n", "the server answered 503 instead of opening a socket"),
+        (b"SSH-2.0-x\r\n\r\n", "the server does not speak WebSocket: Bad HTTP message"),
+        (b"HTTP/1.1 101 Switch", "the connection ended before it was open"),
+        (b"", "the connection ended before it was open"),
+    ],
+    ids=["refused", "not HTTP", "cut", "nothing"],
+)
+async def test_no_upgrade_is_said_plainly(answer: bytes, said: str, autojump_clock: MockClock) -> None:
     async def script(far: trio.abc.Stream, _: bytes) -> None:
         await far.send_all(answer)
         await far.aclose()
 
     async with trio.open_nursery() as nursery:
-        with pytest.raises(SocketClosed):
+        with pytest.raises(SocketClosed) as closed:
             await dialled(script, nursery)
+        assert (closed.value.code, closed.value.reason) == (1006, said)
 
 
 async def test_a_silent_peer_holds_up_the_goodbye_only_for_a_moment(autojump_clock: MockClock) -> None:
@@ -145,6 +158,7 @@ async def test_a_silent_peer_holds_up_the_goodbye_only_for_a_moment(autojump_clo
         ("wss://host/ws", ("host", 443, "/ws", True)),
         ("https://host/chat/", ("host", 443, "/chat/ws", True)),
         ("ws://[::1]:9/ws", ("::1", 9, "/ws", False)),
+        (f"http://{'a' * 63}.local./", (f"{'a' * 63}.local.", 80, "/ws", False)),
         ("http://192.168.1.20:8080/#code=blue-stage-42", ("192.168.1.20", 8080, "/ws", False)),
     ],
 )
@@ -154,7 +168,57 @@ def test_addresses_as_people_type_them(url: str, at: tuple[str, int, str, bool])
     assert address.room == ("blue-stage-42" if "#" in url else None)
 
 
-@pytest.mark.parametrize("url", ["", "ftp://host", "http://", "http://host:99999", "http://a:b@host/", "http://hö/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "ftp://host", "http://", "http://host:99999", "http://a:b@host/", "http://hö/",
+        # These came out as a traceback of whoever looks names up.
+        "http://a..b/", "http://.b/", f"http://{'a' * 64}.org/",
+        "http://a\0b/", "http://a b/", f"http://{'a.' * 127}b/",
+    ],
+)  # fmt: skip
 def test_what_is_no_address_says_why(url: str) -> None:
     with pytest.raises(BadAddress):
         parse_address(url)
+
+
+async def listening_with(certificate: trustme.LeafCert | None, nursery: trio.Nursery) -> int:
+    listeners: list[Any] = list(await trio.open_tcp_listeners(0, host="127.0.0.1"))
+    port = int(listeners[0].socket.getsockname()[1])
+    if certificate is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        certificate.configure_cert(context)
+        listeners = [trio.SSLListener(each, context) for each in listeners]
+
+    async def talk(stream: trio.abc.Stream) -> None:
+        try:
+            await stream.receive_some()
+            await stream.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return
+
+    nursery.start_soon(trio.serve_listeners, talk, listeners)
+    return port
+
+
+@pytest.mark.parametrize(
+    ("issued_to", "trusted", "said"),
+    [
+        ("127.0.0.1", False, "the server's certificate is not accepted: unable to get local issuer certificate"),
+        ("elsewhere.example", True, "the server's certificate is not accepted: IP address mismatch"),
+        (None, False, "in TLS: wrong version number"),
+    ],
+)
+async def test_what_is_wrong_with_a_certificate_is_said(issued_to: str | None, trusted: bool, said: str) -> None:
+    """It was "the connection broke while sending": the reason that TLS gave was thrown away."""
+    ours = trustme.CA()
+    theirs = ssl.create_default_context()
+    if trusted:
+        ours.configure_trust(theirs)
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            port = await listening_with(None if issued_to is None else ours.issue_cert(issued_to), nursery)
+            with pytest.raises(SocketClosed) as closed:
+                await open_socket(parse_address(f"https://127.0.0.1:{port}"), "bandstand.v1", dialler(theirs))
+            nursery.cancel_scope.cancel()
+    assert said in closed.value.reason
