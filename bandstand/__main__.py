@@ -1,11 +1,8 @@
 """`python -m bandstand` is the command line."""
 
-import gc
+from bandstand.start import nothing_collected
 
-# Nothing made while modules load is garbage; looking for it would take a tenth of a server's start.
-gc.disable()
+with nothing_collected():
+    from bandstand.cli import main
 
-from bandstand.cli import main  # noqa: E402
-
-gc.enable()
 main(prog_name="bandstand")

@@ -39,7 +39,7 @@ def parse_address(url: str) -> Address:
         raise BadAddress(f"{url!r} is not an address: {error}") from error
     if parts.scheme not in ("http", "https", "ws", "wss"):
         raise BadAddress(f"{url!r} should start with http://, https://, ws:// or wss://")
-    if not parts.hostname or not parts.hostname.isascii():
+    if not parts.hostname or not _is_host(parts.hostname):
         raise BadAddress(f"{url!r} names no host")
     if parts.username is not None:
         raise BadAddress("a name or password does not belong in the address")
@@ -54,3 +54,11 @@ def parse_address(url: str) -> Address:
         secure=secure,
         room=room,
     )
+
+
+def _is_host(name: str) -> bool:
+    """An IP address, or what may be asked of DNS (RFC 1035, 2.3.4: labels of 1 to 63, 253 in all)."""
+    if not name.isascii() or not name.isprintable() or " " in name:
+        return False
+    whole = name.removesuffix(".")
+    return ":" in name or (len(whole) <= 253 and all(0 < len(label) <= 63 for label in whole.split(".")))

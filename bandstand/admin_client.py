@@ -9,9 +9,8 @@ Comes back by itself after every loss. An order that was under way goes out agai
 carried out once; what is watched goes on, the activity feed from where it stood."""
 
 import ssl
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -34,6 +33,7 @@ from bandstand.admin_line import (
     receive,
     refusal,
 )
+from bandstand.admin_watching import Line, Watching
 from bandstand.client.comeback import Backoff
 from bandstand.client.errors import BandstandError, CannotConnect
 from bandstand.client.names import uuid7
@@ -50,11 +50,6 @@ SEND_SECONDS = 15.0
 STUMBLES = 5
 """Tries of one order that is answered `rate`, `busy` or `internal`: the cid makes it one order all the same."""
 PATIENT = frozenset({"rate", "busy", "internal"})
-ACTIVITY = "activity"
-ITEMS = 10_000
-"""Of one list."""
-HELD = 64
-"""Snapshots of the activity feed that wait to be taken; then the reader waits, and TCP slows the server down."""
 
 
 class Desk:
@@ -69,6 +64,8 @@ class Desk:
         self._asked = 0
         self._answers: dict[int, Callable[[Json], None]] = {}
         self._watches: WeakValueDictionary[str, Watching] = WeakValueDictionary()
+        self._begun: set[str] = set()
+        """Topics that the server pushes on this connection."""
         self._moved = trio.Event()
         self.over: BandstandError | None = None
         self.why_offline = ""
@@ -83,6 +80,13 @@ class Desk:
     @property
     def online(self) -> bool:
         return self._socket is not None
+
+    async def until(self, *, offline: bool) -> None:
+        """Returns when there is no connection, and `why_offline` says why; or (False) when there is one again; or when
+        the desk is over."""
+        while bool(self.why_offline) is not offline and self.over is None:
+            await self._moved.wait()
+        await trio.lowlevel.checkpoint()
 
     # Orders and questions
 
@@ -131,16 +135,19 @@ class Desk:
         done = await self.command(name, args)
         return done.detail
 
-    async def items(self, name: str, args: Json | None = None, turn: str = "after") -> list[Json]:
+    async def pages(self, name: str, args: Json | None = None, turn: str = "after") -> AsyncIterator[Json]:
         """A list that comes in pages, to its end: `turn` is the argument that is given `next`."""
-        more: dict[str, Any] = dict(args or {})
-        found: list[Json] = []
+        asked: dict[str, Any] = dict(args or {})
         while True:
-            page = await self.read(name, more)
-            found += page.get("items", ())
-            if not page.get("more") or page.get("next") in (None, more.get(turn)) or len(found) >= ITEMS:
-                return found
-            more[turn] = page["next"]
+            page = await self.read(name, asked)
+            yield page
+            if not page.get("more") or page.get("next") in (None, asked.get(turn)):
+                return
+            asked[turn] = page["next"]
+
+    async def items(self, name: str, args: Json | None = None, turn: str = "after") -> list[Json]:
+        """All of such a list at once."""
+        return [item async for page in self.pages(name, args, turn) for item in page.get("items", ())]
 
     async def _ask(self, frame: admin.Command | admin.Watch | admin.Unwatch) -> Json:
         """The answer, from whichever connection gives one."""
@@ -186,26 +193,38 @@ class Desk:
 
     # Watching
 
-    def watch(self, topic: str, since: int | None = None) -> "Watching":
+    def watch(self, topic: str, since: int | None = None) -> Watching:
         """Snapshots of `topic`, for ever: the newest one where this is read slowly; of the activity feed every one, and
         `since` is the last event that is known already. Raises AdminRefused, DeskClosed. While a watch of the feed is
         not read on, nothing else is answered: give it a task of its own. Another watch of the topic takes its place;
-        one that is let go of ends."""
-        watching = self._watches[topic] = Watching(self, topic, since)
+        one that is let go of ends, and the server is told so."""
+        line = Line(self._begin, self._until_moved, self._stir, lambda: self.over)
+        watching = self._watches[topic] = Watching(line, topic, since)
         return watching
 
-    async def _begin(self, slot: "Watching") -> None:
+    async def _begin(self, slot: Watching) -> None:
         socket = await self._up()
+        slot.on = socket
+        self._begun.add(slot.topic)
+        with suppress(SocketClosed):  # then the watch begins on the next one
+            await self._let_go(socket)
         since = None if slot.last is None else Count(slot.last)
         number = self._number()
         self._answers[number] = slot.answered
-        slot.on = socket
         await self._send(socket, admin.Watch(number, admin.Name(slot.topic), since))
 
     async def _begin_again(self, topic: str) -> None:
         watching = self._watches.get(topic)
         if watching is not None and watching.on is not None:
             await self._begin(watching)
+
+    async def _let_go(self, socket: Socket) -> None:
+        """What nobody here watches any more the server is told to push no more: at the next frame, or before the next
+        watch, since who lets go of an iterator does not say so. SocketClosed."""
+        while (topic := next((each for each in self._begun if each not in self._watches), None)) is not None:
+            self._begun.discard(topic)
+            with trio.move_on_after(SEND_SECONDS):
+                await socket.send(encode_admin(admin.Unwatch(self._number(), admin.Name(topic))).decode())
 
     def _snapshot(self, frame: Json) -> None:
         watching = self._watches.get(str(frame.get("topic")))
@@ -230,6 +249,7 @@ class Desk:
                     return
                 closed = SocketClosed(4101, refused.message, refused.retry_after_ms)
             self.why_offline = closed.reason or f"close code {closed.code}"
+            self._stir()
             if not self.operator:
                 self.end(CannotConnect(self.why_offline))
             elif verdict(closed.code) in (Verdict.GIVES_UP, Verdict.STAYS_AWAY):
@@ -280,6 +300,7 @@ class Desk:
 
     async def _serve(self, socket: Socket) -> SocketClosed:
         self._socket, self.why_offline = socket, ""
+        self._begun.clear()
         bye: Json = {}
         self._stir()
         try:
@@ -314,54 +335,15 @@ class Desk:
             case "heartbeat":
                 with trio.move_on_after(SEND_SECONDS):
                     await socket.send(encode_admin(admin.Heartbeat(t=frame.get("t"))).decode())
+        await self._let_go(socket)
         self._stir()
+
+    async def _until_moved(self) -> None:
+        await self._moved.wait()
 
     def _stir(self) -> None:
         moved, self._moved = self._moved, trio.Event()
         moved.set()
-
-
-class Watching:
-    """Made by `Desk.watch`. What its reader has not taken yet: of the feed all of it, else only the newest."""
-
-    def __init__(self, desk: Desk, topic: str, since: int | None) -> None:
-        self.topic = topic
-        self.last = since
-        self.on: Socket | None = None
-        """Where it was begun."""
-        self._desk = desk
-        self._waiting: deque[Json] = deque()
-        self._failed: AdminRefused | None = None
-
-    @property
-    def full(self) -> bool:
-        return self.topic == ACTIVITY and len(self._waiting) >= HELD
-
-    def put(self, snapshot: Json) -> None:
-        if self.topic != ACTIVITY:
-            self._waiting.clear()
-        for event in snapshot.get("events", ()) if self.topic == ACTIVITY else ():
-            self.last = event.get("n", self.last)
-        self._waiting.append(snapshot)
-
-    def answered(self, answer: Json) -> None:
-        if answer["type"] == "error":
-            self._failed = refusal(answer)
-
-    def __aiter__(self) -> "Watching":
-        return self
-
-    async def __anext__(self) -> Json:
-        if self.on is None:
-            await self._desk._begin(self)
-        while not self._waiting:
-            if ended := self._failed or self._desk.over:
-                raise ended
-            await self._desk._moved.wait()
-        await trio.lowlevel.checkpoint()
-        snapshot = self._waiting.popleft()
-        self._desk._stir()
-        return snapshot
 
 
 @contextmanager

@@ -6,11 +6,12 @@ They are ordinary clients. Bounded: one line at a time in all rooms together fro
 import random
 import re
 from collections.abc import Sequence
+from typing import Literal
 
 import trio
 from attrs import define, field
 
-from bandstand.client import BandstandError, Client, Message, Room, connect
+from bandstand.client import Alert, BandstandError, Client, Message, Refused, Room, SessionOver, TakenOut, connect
 from bandstand.demo_lines import ANSWERS, CHATTER, FALLBACK, PEOPLE
 
 BETWEEN_LINES_SECONDS = (5.0, 16.0)
@@ -18,8 +19,11 @@ WARMING_UP_SECONDS = (0.5, 2.0)
 WARMING_UP_LINES = 9
 """Quicker at first, so that whoever looks in does not find empty rooms."""
 ANSWERS_WAITING = 4
+HEEDING_SECONDS = (0.3, 4.0)
+"""Between an alert and each thing that somebody does about it."""
+Receipt = Literal["received", "seen", "acknowledged"]
 COME_BACK_SECONDS = 30.0
-"""After the server has sent a bot away."""
+"""After the server has sent a bot away, or a room has."""
 TYPED_CHARACTERS_PER_S = 18.0
 
 
@@ -51,21 +55,30 @@ async def _live(troupe: Troupe, url: str, name: str, rooms: tuple[str, ...]) -> 
                 token = client.token
                 troupe.members.add(client.member)
                 await _attend(troupe, client, name, rooms)
-        except BandstandError:
-            token = None
+        except BandstandError as ended:
+            # Who was banned is banned, and does not come in as somebody new.
+            if _unknown_here(ended):
+                token = None
         finally:
             for key in [key for key in troupe.rooms if key[0] == name]:
                 del troupe.rooms[key]
         await trio.sleep(COME_BACK_SECONDS)
 
 
+def _unknown_here(ended: BandstandError) -> bool:
+    """The token is not good any more, whether that was said at the door or later."""
+    match ended:
+        case Refused(code="unauthorized") | SessionOver(code=4401):
+            return True
+        case _:
+            return False
+
+
 async def _attend(troupe: Troupe, client: Client, name: str, rooms: tuple[str, ...]) -> None:
-    for wanted in rooms:
-        # Only what is said from now on is answered; the listening begins with the room's present end.
-        troupe.rooms[name, wanted] = await client.join(wanted, tail=0)
     over: BandstandError | None = None
     async with trio.open_nursery() as nursery:
         try:
+            nursery.start_soon(_stay, troupe, client, name, rooms)
             await _overhear(troupe, client, name, nursery)
         except BandstandError as ended:
             over = ended
@@ -74,14 +87,51 @@ async def _attend(troupe: Troupe, client: Client, name: str, rooms: tuple[str, .
         raise over
 
 
+async def _stay(troupe: Troupe, client: Client, name: str, rooms: tuple[str, ...]) -> None:
+    """In all its rooms; who was put out of one, or sent elsewhere, looks whether the doors are open again."""
+    while True:
+        for wanted in rooms:
+            await _enter(troupe, client, name, wanted)
+        await trio.sleep(COME_BACK_SECONDS)
+
+
+async def _enter(troupe: Troupe, client: Client, name: str, wanted: str) -> None:
+    """Nothing happens where it is in that room already."""
+    try:
+        # Only what is said from now on is answered; the listening begins with the room's present end.
+        troupe.rooms[name, wanted] = await client.join(wanted, tail=0)
+    except Refused:
+        troupe.rooms.pop((name, wanted), None)  # closed, or not for us: another time
+    except BandstandError:
+        return  # the connection has ended, which whoever listens hears as well
+
+
 async def _overhear(troupe: Troupe, client: Client, name: str, nursery: trio.Nursery) -> None:
     async for event in client.events():
+        if isinstance(event, TakenOut):
+            troupe.rooms.pop((name, event.room), None)
+            if event.to is not None:
+                nursery.start_soon(_enter, troupe, client, name, event.to)
+        if isinstance(event, Alert) and not event.reminder:
+            nursery.start_soon(_heed, troupe, client, name, event)
         if not isinstance(event, Message) or event.member in troupe.members or event.member == "house":
             continue
         words = answer(event.text, event.room, troupe.dice)
         if words is not None and words[0] == name and troupe.thinking < ANSWERS_WAITING:
             troupe.thinking += 1
             nursery.start_soon(_answer, troupe, troupe.rooms.get((name, event.room)), words[1], event.seq)
+
+
+async def _heed(troupe: Troupe, client: Client, name: str, alert: Alert) -> None:
+    """As people do: the phone has it, it is looked at, it is read; but somebody never touches the button."""
+    last: tuple[Receipt, ...] = () if name == PEOPLE[-1] or alert.ack == "none" else ("acknowledged",)
+    states: tuple[Receipt, ...] = ("received", "seen", *last)
+    for state in states:
+        await trio.sleep(troupe.dice.uniform(*HEEDING_SECONDS) / troupe.pace)
+        try:
+            await client.receipt(alert, state)
+        except BandstandError:
+            return  # It is not in force any more.
 
 
 async def _answer(troupe: Troupe, room: Room | None, text: str, seq: int) -> None:

@@ -12,6 +12,7 @@ import click
 
 from bandstand.cli.context import Cli, config_file, wants_color
 from bandstand.cli.exits import INTERRUPTED
+from bandstand.start import nothing_collected
 from bandstand.version import VERSION
 
 
@@ -26,7 +27,8 @@ class Commands(click.Group):
         module_name = cmd_name.replace("-", "_")
         if module_name not in {module.name for module in pkgutil.iter_modules(__path__)}:
             return None
-        command = getattr(import_module(f"{__name__}.{module_name}"), "command", None)
+        with nothing_collected():
+            command = getattr(import_module(f"{__name__}.{module_name}"), "command", None)
         return command if isinstance(command, click.Command) else None
 
     def invoke(self, ctx: click.Context) -> object:

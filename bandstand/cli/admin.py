@@ -1,19 +1,21 @@
 """`bandstand admin`: what operators do, from a terminal. The same rights as on the operators' page."""
 
 import functools
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
+from attrs import evolve
 
 from bandstand.admin_client import Desk
-from bandstand.admin_line import Credentials
-from bandstand.cli import admin_alert, admin_reads
+from bandstand.cli import admin_alert, admin_making, admin_reads
 from bandstand.cli.admin_acts import Act, How, act_options, give, given
-from bandstand.cli.admin_door import Door, door_options, remembered
+from bandstand.cli.admin_door import DURATION, Door, door_options, remembered
 from bandstand.cli.admin_reads import member_named
 from bandstand.cli.lines import plain
+from bandstand.cli.whole_file import whole_file
 
 
 @click.group()
@@ -25,28 +27,18 @@ def command() -> None:
     """
 
 
-for reading in admin_reads.COMMANDS:
-    command.add_command(reading)
-command.add_command(admin_alert.command, "alert")
+for each in (*admin_reads.COMMANDS, *admin_making.COMMANDS):
+    command.add_command(each)
+command.add_command(admin_alert.alert_group, "alert")
 
 
 @command.command("sign-in")
 @door_options
 def sign_in_command(door: Door) -> None:
     """Sign in and be remembered on this machine: no password for the next 12 hours."""
-    token = door.run(_session) if door.token_file else _session_of(door)
-    remembered().keep(door.key, "operator", token)
+    asked = door if door.token_file else evolve(door, given=door.asked())
+    remembered().keep(door.key, "operator", asked.run(_session))
     door.cli.note(f"-- signed in at {door.key}; `bandstand admin sign-out` forgets it")
-
-
-def _session_of(door: Door) -> str:
-    credentials = door.asked()
-
-    class Asked(Door):
-        def credentials(self) -> tuple[Credentials, bool]:
-            return credentials, False
-
-    return Asked(door.cli, door.url).run(_session)
 
 
 async def _session(desk: Desk) -> str:
@@ -56,8 +48,11 @@ async def _session(desk: Desk) -> str:
 @command.command("sign-out")
 @door_options
 def sign_out_command(door: Door) -> None:
-    """Forget the sign-in on this machine."""
+    """End the session that this machine remembers, and forget it."""
+    token = remembered().token(door.key, "operator")
     remembered().forget(door.key, "operator")
+    if token and not door.leave(token):
+        door.cli.note("-- forgotten here; the server was not told: there the session ends an hour after its last use")
 
 
 # -- one row a command: words for people, arguments, whether it asks first
@@ -159,12 +154,31 @@ def export(room: str, as_csv: bool, out: Path | None, door: Door) -> None:
     if out is None:
         door.run(lambda desk: export_room(desk, room, kind, lambda text: click.echo(text, nl=False)))
         return
-    with out.open("w", encoding="utf-8") as file:
-        count = door.run(functools.partial(_into, room, kind, file))
+    with whole_file(out) as file:
+        count = door.run(lambda desk: export_room(desk, room, kind, file.write))
     door.cli.note(f"-- {count:,} messages in {plain(str(out))}")
 
 
-async def _into(room: str, kind: str, file: TextIO, desk: Desk) -> int:
-    from bandstand.cli.admin_export import export_room
+@command.command()
+@click.option("--since", type=DURATION, default="24h", show_default=True, metavar="2h", help="How far back.")
+@click.option("--room", metavar="R", help="Only about this room.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="F", help="As JSON Lines into file F.")
+@door_options
+def timeline(since: float, room: str | None, out: Path | None, door: Door) -> None:
+    """Acts, alerts, faults, counts and sign-ins on one axis of time, oldest first."""
+    from bandstand.cli.admin_export import export_timeline
+    from bandstand.cli.tail import line
 
-    return await export_room(desk, room, kind, file.write)
+    asked = {"since": time.time() - since, **({"room": room} if room else {})}
+    if out is None:
+
+        async def tell(desk: Desk) -> None:
+            async for page in desk.pages("timeline.show", asked):
+                for event in page.get("items", ()):
+                    door.cli.data(event) if door.cli.json else door.cli.say(line(event))
+
+        door.run(tell)
+        return
+    with whole_file(out) as file:
+        count = door.run(lambda desk: export_timeline(desk, asked, file.write))
+    door.cli.note(f"-- {count:,} events in {plain(str(out))}")

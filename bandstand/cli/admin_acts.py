@@ -1,6 +1,5 @@
 """Giving an order from a terminal: what it would do, whether it is meant, how it ended."""
 
-import time
 from collections.abc import Callable, Mapping
 from functools import update_wrapper
 from typing import Any
@@ -13,7 +12,7 @@ from bandstand.admin_line import Done, Json, Waiting
 from bandstand.cli import exits
 from bandstand.cli.admin_door import DURATION, Door, door_options
 from bandstand.cli.context import Cli
-from bandstand.cli.lines import clock, plain
+from bandstand.cli.lines import clock, moment, plain
 
 UNDO = {"compensating": "another command makes up for it", "none": "cannot be undone"}
 
@@ -164,13 +163,6 @@ def undoing(done: Done) -> str:
         return f"undo: bandstand admin undo {done.act}{until}" if done.act else f"can be undone{until}"
     back = done.detail.get("undo_with")
     return f"undo by {plain(str(back))}" if back else UNDO.get(done.undo, plain(done.undo))
-
-
-def moment(at: float) -> str:
-    """A clock time, with its day where that is not today."""
-    there = time.localtime(at)
-    today = there[:3] == time.localtime()[:3]
-    return clock(at) if today else time.strftime("%a %d %H:%M", there)
 
 
 def done(act: Act, ended: Done) -> str:

@@ -2,6 +2,7 @@
 
 import functools
 import json
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from attrs import evolve
 from bandstand.admin_client import Desk
 from bandstand.admin_line import Done, Json
 from bandstand.cli import exits
-from bandstand.cli.admin_acts import Act, How, act_options, agreed, carried_out, give
+from bandstand.cli.admin_acts import Act, How, act_options, agreed, carried_out, give, given
 from bandstand.cli.admin_door import DURATION, Door, door_options
 from bandstand.cli.admin_ledger import STATES, watch_ledger
 from bandstand.cli.admin_phone import phone, status_word
-from bandstand.cli.admin_reads import show, show_one
+from bandstand.cli.admin_reads import member_named, show, show_one
 from bandstand.cli.lines import clock, plain
 
 SEVERITIES = click.Choice(["extreme", "severe", "moderate", "minor", "unknown"])
@@ -29,14 +30,16 @@ USUAL: dict[str, Any] = {
 }  # fmt: skip
 """Where neither the line nor the file says."""
 DRAFT_LIMIT = 64 * 1024
+CAP_LIMIT = 15 * 1024
+"""A frame to the server may have 16 KiB, with what stands around the message."""
 
 
 @click.group()
-def command() -> None:
+def alert_group() -> None:
     """Raise, follow and end alerts and drills."""
 
 
-@command.command()
+@alert_group.command()
 @click.option("--actual", "status", flag_value="actual", help="Real: something has happened.")
 @click.option("--drill", "status", flag_value="exercise", help="A drill: everybody sees that it is one.")
 @click.option("--test", "status", flag_value="test", help="A test of the system.")
@@ -152,7 +155,7 @@ def to_whom(args: Json, would: Done, seen: Json) -> str:
     return f"{kind} to {would.affected:,} {'person' if would.affected == 1 else 'people'} {where}{here}"
 
 
-@command.command()
+@alert_group.command()
 @click.argument("alert")
 @click.option("--headline", metavar="TEXT")
 @click.option("--text", metavar="TEXT")
@@ -169,7 +172,7 @@ def update(alert: str, how: How, **changes: Any) -> None:
     give(Act("alert.update", {"alert": alert, "changes": changed}, True, about=plain(alert)), how)
 
 
-@command.command()
+@alert_group.command()
 @click.argument("alert")
 @click.option("--text", metavar="TEXT", default="", help="What to tell people.")
 @act_options
@@ -178,7 +181,7 @@ def cancel(alert: str, text: str, how: How) -> None:
     give(Act("alert.cancel", {"alert": alert, "text": text}, True, about=plain(alert)), how)
 
 
-@command.command("all-clear")
+@alert_group.command("all-clear")
 @click.argument("alert")
 @click.option("--text", metavar="TEXT", default="", help="What to tell people.")
 @act_options
@@ -187,7 +190,7 @@ def all_clear(alert: str, text: str, how: How) -> None:
     give(Act("alert.all_clear", {"alert": alert, "text": text}, True, about=plain(alert)), how)
 
 
-@command.command()
+@alert_group.command()
 @click.argument("alert")
 @act_options
 def correct(alert: str, how: How) -> None:
@@ -195,15 +198,30 @@ def correct(alert: str, how: How) -> None:
     give(Act("alert.correct", {"alert": alert}, True), how)
 
 
-@command.command("list")
+@alert_group.command("import")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@act_options
+def import_command(file: Path, how: How) -> None:
+    """Raise the alert in FILE, a CAP 1.2 message; shows first to how many, and asks for the word."""
+    try:
+        with file.open("rb") as opened:
+            words = opened.read(CAP_LIMIT + 1).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise exits.Usage(f"{plain(str(file))}: cannot be read as a CAP message: {error}") from error
+    if len(json.dumps(words)) > CAP_LIMIT:
+        raise exits.Usage(f"{plain(str(file))}: is longer than the {CAP_LIMIT:,} bytes that fit one order")
+    give(Act("alert.import", {"xml": words}, True, by_hand=True, about=plain(str(file))), how)
+
+
+@alert_group.command("list")
 @door_options
 def list_command(door: Door) -> None:
     """Alerts with how far they have come, newest first."""
-    rows = door.run(lambda desk: desk.items("alert.list"))
+    found = door.run(lambda desk: desk.items("alert.list"))
     if not door.cli.json:
-        rows = [_row(row) for row in rows]
+        found = [_row(row) for row in found]
     columns = ("alert", "sent", "state", "headline", "targeted", "acknowledged", "seen", "received", "help")
-    show(door.cli, columns, rows, "no alert was raised yet")
+    show(door.cli, columns, found, "no alert was raised yet")
 
 
 def _row(row: Json) -> Json:
@@ -216,7 +234,7 @@ def _row(row: Json) -> Json:
     }
 
 
-@command.command("show")
+@alert_group.command("show")
 @click.argument("alert")
 @door_options
 def show_command(alert: str, door: Door) -> None:
@@ -224,7 +242,7 @@ def show_command(alert: str, door: Door) -> None:
     show_one(door.cli, door.run(lambda desk: desk.read("alert.show", {"alert": alert})))
 
 
-@command.command()
+@alert_group.command()
 @click.argument("alert")
 @click.option("--until-answered", is_flag=True, help="End when everybody has answered.")
 @click.option("--for", "seconds", type=DURATION, default=None, metavar="10m", help="End after this time.")
@@ -239,37 +257,51 @@ def watch(alert: str, until_answered: bool, seconds: float | None, door: Door) -
     door.run(follow)
 
 
-@command.command()
+@alert_group.command()
 @click.argument("alert")
 @click.option(
     "--state",
     default="unanswered",
     show_default=True,
-    help="unanswered, help, joined_after, unreachable, queued, written, received, seen or acknowledged.",
+    help="unanswered, help, help_open, joined_after, unreachable, queued, written, received, seen or acknowledged.",
 )
 @click.option("--room", metavar="R", help="Only of this room.")
 @click.option("--rev", type=int, help="Of this revision (default: the newest).")
 @door_options
 def names(alert: str, state: str, room: str | None, rev: int | None, door: Door) -> None:
-    """Who has not answered ALERT, or who needs help (--state help)."""
+    """Who has not answered ALERT, who has asked for help (--state help), or whose call waits (--state help_open)."""
     asked = {"alert": alert, "state": state} | ({"room": room} if room else {}) | ({"rev": rev} if rev else {})
     rows = door.run(functools.partial(_names, asked))
     if not door.cli.json:
         rows = [{**row, "at": clock(row["at"]) if row.get("at") else ""} for row in rows]
-    show(door.cli, ("nickname", "member", "state", "at", "help", "note", "rooms"), rows, "nobody")
+    show(door.cli, ("nickname", "member", "state", "at", "help", "helped", "note", "rooms"), rows, "nobody")
+
+
+@alert_group.command()
+@click.argument("alert")
+@click.argument("member")
+@act_options
+def helped(alert: str, member: str, how: How) -> None:
+    """The call for help of MEMBER in ALERT has been dealt with; `undo`, or another call, opens it again."""
+
+    async def resolve(desk: Desk) -> None:
+        who = await member_named(desk, member)
+        await given(desk, Act("help.resolve", {"alert": alert, "member": who}), how)
+
+    how.door.run(resolve)
 
 
 async def _names(asked: dict[str, Any], desk: Desk) -> list[Json]:
     found: list[Json] = []
-    for page in range(1, 10_001):
+    for page in count(1):
         detail = await desk.read("alert.ledger", {**asked, "page": page})
         found += detail.get("items", ())
         if not detail.get("more"):
-            break
-    return found
+            return found
+    raise AssertionError("unreachable")
 
 
-@command.command()
+@alert_group.command()
 @click.argument("alert")
 @door_options
 def xml(alert: str, door: Door) -> None:

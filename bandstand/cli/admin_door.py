@@ -58,6 +58,8 @@ class Door:
     url: str
     token_file: str | None = None
     operator: str | None = None
+    given: Credentials | None = None
+    """Typed already: they go before all that is remembered."""
 
     def asks(self) -> bool:
         """Whether a person sits here who can be asked."""
@@ -65,7 +67,11 @@ class Door:
 
     @property
     def key(self) -> str:
-        return admin_address(self.url).key
+        """Names the server, for what is remembered about it."""
+        try:
+            return admin_address(self.url).key
+        except BadAddress as wrong:
+            raise exits.Usage(str(wrong)) from wrong
 
     def run(self, work: Callable[[Desk], Awaitable[T]]) -> T:
         """Signed in, with every failure as an exit code."""
@@ -99,8 +105,23 @@ class Door:
 
         return trio.run(go)
 
+    def leave(self, token: str) -> bool:
+        """Ends the session of this token, at the server. False: that cannot be said to it now, or was over before."""
+
+        async def last_word(desk: Desk) -> None:
+            await desk.command("session.leave", reason="signed out")
+
+        try:
+            with one_cause():
+                self._signed_in(Credentials(token=token), last_word)
+        except BandstandError:
+            return False
+        return True
+
     def credentials(self) -> tuple[Credentials, bool]:
         """And whether they are remembered ones, which may be out of date."""
+        if self.given is not None:
+            return self.given, False
         if self.token_file is not None:
             return Credentials(token=token_in(self.token_file)), False
         if self.operator is None:

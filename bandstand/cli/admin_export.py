@@ -1,4 +1,4 @@
-"""A room's history out of the house, page by page, as JSON Lines or CSV."""
+"""What is carried out of the house page by page: a room's history as JSON Lines or CSV, the timeline."""
 
 import csv
 import io
@@ -15,10 +15,19 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 async def export_room(desk: Desk, room: str, kind: str, write: Callable[[str], object]) -> int:
     """How many lines. The server's own CSV lines where it sends such, else its items as rows."""
+    return await _export(desk, "room.export", {"room": room, "format": kind}, kind, write)
+
+
+async def export_timeline(desk: Desk, args: Json, write: Callable[[str], object]) -> int:
+    """How many lines, which are JSON."""
+    return await _export(desk, "timeline.export", args, "jsonl", write)
+
+
+async def _export(desk: Desk, command: str, args: Json, kind: str, write: Callable[[str], object]) -> int:
     after: Any = 0
     count, head = 0, ""
     while True:
-        page = await desk.read("room.export", {"room": room, "format": kind, "after": after})
+        page = await desk.read(command, {**args, "after": after})
         items = list(page.get("items", ()))
         text, head = lines_of(items, kind, head)
         write(text)

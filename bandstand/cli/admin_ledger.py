@@ -25,6 +25,15 @@ ROOMS_SHOWN = 12
 async def watch_ledger(desk: Desk, door: Door, alert: str, until_answered: bool = False) -> None:
     """Until the alert is over, or (until_answered) all are in the wanted state; Ctrl-C before that."""
     view = Ledger(door)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_watch_the_line, desk, view)
+        appeared = await _follow(desk, view, alert, until_answered)
+        nursery.cancel_scope.cancel()
+    if not appeared:
+        raise exits.Failed(f"there is no alert {plain(alert)}")
+
+
+async def _follow(desk: Desk, view: "Ledger", alert: str, until_answered: bool) -> bool:
     with trio.move_on_after(APPEARS_SECONDS) as appearing:
         async for snapshot in desk.watch("alerts"):
             row = next((row for row in snapshot.get("alerts", ()) if row.get("id") == alert), None)
@@ -33,8 +42,19 @@ async def watch_ledger(desk: Desk, door: Door, alert: str, until_answered: bool 
             appearing.deadline = float("inf")
             view.show(row)
             if row.get("state") != "active" or (until_answered and answered(row)):
-                return
-    raise exits.Failed(f"there is no alert {plain(alert)}")
+                return True
+    return False
+
+
+async def _watch_the_line(desk: Desk, view: "Ledger") -> None:
+    """An old ledger looks like the present one: whoever watches is told when it is old."""
+    while desk.over is None:
+        await desk.until(offline=True)
+        if desk.over is None:
+            view.offline(desk.why_offline)
+        await desk.until(offline=False)
+        if desk.over is None:
+            view.offline("")
 
 
 def answered(row: Json) -> bool:
@@ -51,31 +71,55 @@ class Ledger:
     door: Door
     _last: Mapping[str, Any] = field(factory=dict)
     _lines: int = 0
+    _at: str = ""
+    """When the newest figures came."""
+    _old: str = ""
+    """What is to be said of figures that are old."""
 
     def show(self, row: Json) -> None:
         cli = self.door.cli
+        self._at = time.strftime("%H:%M:%S")
         if cli.json:
             if row != self._last:
                 cli.data(row)
         elif cli.color:
-            back = f"\x1b[{self._lines}F\x1b[J" if self._lines else ""
-            text = picture(row)
-            self._lines = text.count("\n") + 1
-            cli.say(back + text)
+            self._draw(row)
         elif row != self._last:
             cli.say(line(row))
         self._last = dict(row)
+
+    def offline(self, why: str) -> None:
+        """ "": there is a line again."""
+        cli = self.door.cli
+        stood = f"; this is how it stood at {self._at}" if self._at else ""
+        self._old = f"offline: {plain(why)}{stood}" if why else ""
+        if cli.color and not cli.json and self._last:
+            self._draw(self._last)
+        else:
+            cli.note(f"-- {self._old or 'online again'}")
+
+    def _draw(self, row: Json) -> None:
+        back = f"\x1b[{self._lines}F\x1b[J" if self._lines else ""
+        text = "\n".join(each for each in (picture(row), self._old) if each)
+        self._lines = text.count("\n") + 1
+        self.door.cli.say(back + text)
 
 
 def counts(ledger: Json) -> str:
     return "  ".join(f"{step} {ledger.get(step, 0):,}" for step in STEPS if ledger.get(step))
 
 
+def calls(ledger: Json) -> str:
+    """How many have asked for help, and of them those whose call was dealt with."""
+    helped = ledger.get("helped", 0)
+    return f"help {ledger.get('help', 0):,}" + (f" ({helped:,} dealt with)" if helped else "")
+
+
 def line(row: Json) -> str:
     ledger = row.get("ledger", {})
     after = f"  joined after {ledger['joined_after']:,}" if ledger.get("joined_after") else ""
     said = f"{time.strftime('%H:%M:%S')} {name(row)} targeted {ledger.get('targeted', 0):,}  {counts(ledger)}"
-    return f"{said}  help {ledger.get('help', 0):,}{after}{score(row)}"
+    return f"{said}  {calls(ledger)}{after}{final(row)}{score(row)}"
 
 
 def name(row: Json) -> str:
@@ -103,15 +147,22 @@ def picture(row: Json) -> str:
         f"{name(row)} {plain(str(row.get('headline', '')))}",
         f"sent {clock(row['sent'])}, until {clock(row['expires'])}" if row.get("sent") else "",
         f"{bar(ledger)} {part} % of {total:,} have read it",
-        f"  {counts(ledger)}  help {ledger.get('help', 0):,}  joined after {ledger.get('joined_after', 0):,}",
+        f"  {counts(ledger)}  {calls(ledger)}  joined after {ledger.get('joined_after', 0):,}",
     ]
     for room, inside in list(row.get("rooms", {}).items())[:ROOMS_SHOWN]:
         lines.append(
             f"  {bar(inside, 20)} {inside.get('acknowledged', 0):>6,} of {inside.get('targeted', 0):,} {plain(room)}"
         )
-    if said := score(row):
-        lines.append(said.strip())
+    lines += [said.strip() for said in (final(row), score(row)) if said]
     return "\n".join(each for each in lines if each)
+
+
+def final(row: Json) -> str:
+    """Of an alert that is over: where its last revision in force stood."""
+    found = row.get("final")
+    if not isinstance(found, Mapping):
+        return ""
+    return f"  at its end rev {found.get('rev')} had: {counts(found)}  {calls(found)}"
 
 
 def score(row: Json) -> str:
@@ -121,5 +172,6 @@ def score(row: Json) -> str:
         return ""
     half = "-" if found.get("half_s") is None else f"{found['half_s']:.0f} s"
     most = "-" if found.get("most_s") is None else f"{found['most_s']:.0f} s"
-    reached, read = 100 * found.get("reached", 0), 100 * found.get("answered", 0)
-    return f"  score: reached {reached:.0f} %, answered {read:.0f} %, half after {half}, nine in ten after {most}"
+    # Rounded down: it does not say that all have answered while one has not.
+    reached, read = (int(100 * found.get(part, 0) + 1e-9) for part in ("reached", "answered"))
+    return f"  score: reached {reached} %, answered {read} %, half after {half}, nine in ten after {most}"

@@ -11,7 +11,12 @@ from bandstand.admin_line import Json
 from bandstand.cli import exits
 from bandstand.cli.admin_door import Door, door_options
 from bandstand.cli.context import Cli
-from bandstand.cli.lines import clock, plain
+from bandstand.cli.lines import moment, plain
+
+TIMES = frozenset({"at", "created", "first_seen", "last_seen", "lockdown_since", "undo_until", "until"})
+"""Fields that hold Unix seconds."""
+FOUND = 200
+"""Members that a name finds at most; there is no second page."""
 
 
 def text(value: object) -> str:
@@ -27,10 +32,15 @@ def text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else plain(str(value))
 
 
+def cell(name: str, value: object) -> str:
+    """As `text`; what is a time as one that people read."""
+    return moment(value) if name in TIMES and isinstance(value, float) and value else text(value)
+
+
 def table(names: Iterable[str], rows: Iterable[Json]) -> str:
     """Columns of text, those without any content left out."""
     names = list(names)
-    cells = [[text(row.get(name)) for name in names] for row in rows]
+    cells = [[cell(name, row.get(name)) for name in names] for row in rows]
     wanted = [at for at, name in enumerate(names) if any(row[at] for row in cells)]
     lines = [[names[at] for at in wanted], *([row[at] for at in wanted] for row in cells)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -49,6 +59,13 @@ def show(cli: Cli, names: Iterable[str], rows: list[Json], none: str) -> None:
         cli.note(f"-- {none}")
 
 
+def show_some(cli: Cli, names: Iterable[str], page: Json, none: str) -> None:
+    """Of a list that is asked for once and has no second page."""
+    show(cli, names, list(page.get("items", ())), none)
+    if page.get("more"):
+        cli.note("-- there are more than these")
+
+
 def show_one(cli: Cli, detail: Json) -> None:
     if cli.json:
         cli.data(detail)
@@ -58,19 +75,18 @@ def show_one(cli: Cli, detail: Json) -> None:
             cli.say(f"{plain(name)}:")
             cli.say("\n".join(f"  {line}" for line in table(value[0], value).split("\n")))
         else:
-            cli.say(f"{plain(name)}: {text(value) or '-'}")
-
-
-def _times(rows: list[Json], *names: str) -> list[Json]:
-    """For people: clock times instead of Unix seconds."""
-    return [{**row, **{name: clock(row[name]) for name in names if row.get(name)}} for row in rows]
+            cli.say(f"{plain(name)}: {cell(name, value) or '-'}")
 
 
 async def member_named(desk: Desk, who: str) -> str:
     """The id of the member `who`: an id, or a nickname that only one member has."""
     if who.startswith("m_"):
         return who
-    found = await desk.items("member.find", {"text": who})
+    page = await desk.read("member.find", {"text": who, "limit": FOUND})
+    found = page.get("items", ())
+    if page.get("more"):
+        # Among those that are not listed there may be another one of that name.
+        raise exits.Usage(f"{plain(who)}: too many people have that in their names; give the id (admin who --find)")
     same = [row for row in found if str(row.get("nickname", "")).casefold() == who.casefold()]
     if len(same) == 1:
         return str(same[0]["member"])
@@ -112,9 +128,10 @@ def who(room: str | None, part: str | None, member: str | None, door: Door) -> N
         show_one(door.cli, door.run(functools.partial(_member, member)))
         return
     if part is not None:
-        rows = door.run(lambda desk: desk.items("member.find", {"text": part}))
-    else:
-        rows = door.run(lambda desk: desk.items("member.list", {"room": room} if room else {}))
+        found = door.run(lambda desk: desk.read("member.find", {"text": part, "limit": FOUND}))
+        show_some(door.cli, MEMBER_COLUMNS, found, "nobody")
+        return
+    rows = door.run(lambda desk: desk.items("member.list", {"room": room} if room else {}))
     show(door.cli, MEMBER_COLUMNS, rows, "nobody")
 
 
@@ -129,7 +146,7 @@ def reports(closed_too: bool, door: Door) -> None:
     """What members have reported."""
     rows = door.run(lambda desk: desk.items("report.list", {"open": not closed_too}, "before"))
     columns = ("at", "report", "id", "room", "seq", "nickname", "why", "text", "outcome")
-    show(door.cli, columns, rows if door.cli.json else _times(rows, "at"), "nothing is waiting")
+    show(door.cli, columns, rows, "nothing is waiting")
 
 
 @click.command()
@@ -141,7 +158,7 @@ def acts(by: str | None, count: int, door: Door) -> None:
     asked: dict[str, Any] = {"limit": count} | ({"operator": by} if by else {})
     rows = list(door.run(lambda desk: desk.read("act.list", asked)).get("items", ()))
     columns = ("at", "act", "operator", "command", "args", "reason", "undo", "undo_until", "undone")
-    show(door.cli, columns, rows if door.cli.json else _times(rows, "at", "undo_until"), "nothing was done yet")
+    show(door.cli, columns, rows, "nothing was done yet")
 
 
 @click.command()

@@ -28,17 +28,20 @@ journal_option = click.option("--journal", metavar="F", help="The journal, inste
 @click.command()
 @click.argument("dest", type=click.Path(path_type=Path))
 @journal_option
+@click.option("--no-journal", is_flag=True, help="Leave out the journal: where it is damaged, the rest can be saved.")
 @click.option("--no-key", is_flag=True, help="Leave out the keys of the member tokens and of the audit.")
 @pass_cli
-def command(cli: Cli, dest: Path, journal: str | None, no_key: bool) -> None:
+def command(cli: Cli, dest: Path, journal: str | None, no_journal: bool, no_key: bool) -> None:
     """Copy the journal to the file DEST; what operators and alerts keep, and the keys, beside it. The server may run.
 
     DEST.admin.db and DEST.admin.heads are the operators' record, DEST.alerts.db the alerts. Each copy is of one
-    instant, verified, and there only when all are whole. Whoever holds DEST.key can come in as any member, and whoever
+    instant, verified, and there only when all are whole. A server of alerts alone may have no journal: then the rest is
+    copied, and DEST is a line that says so. Whoever holds DEST.key can come in as any member, and whoever
     holds DEST.admin.key can rewrite the audit: keep them as you keep passwords.
     """
     settings = settings_for(cli, journal)
     along = to_backup(belongings(settings, dest))
+    source = _source(settings.journal.path, along, no_journal)
     has_admin = settings.admin_path.exists()
     keys = (member_key(settings, dest), *((audit_key(settings, dest),) if has_admin else ()))
     wanted = [] if no_key else [key for key in keys if key.live.exists()]
@@ -46,14 +49,17 @@ def command(cli: Cli, dest: Path, journal: str | None, no_key: bool) -> None:
         if key.copy.exists():
             raise Failed(f"{key.copy} is there already: give another name")
     began = time.perf_counter()
-    report = _copy(settings.journal.path, dest, along)
+    report = _copy(source, dest, along)
     took_s = time.perf_counter() - began
     for key in wanted:
         try:
             copy_key(key, key.live, key.copy)
         except (AdminKeyError, KeyFileError, OSError) as wrong:
             raise Failed(f"{dest} is whole, but the key was not copied: {wrong}") from wrong
-    _tell(cli, dest, wanted, along, report, took_s)
+    _tell(cli, dest, wanted, along, report, took_s, source is not None)
+    if source is None:
+        why = "as asked" if settings.journal.path.exists() else f"there is none at {settings.journal.path}"
+        cli.note(f"the journal is not in this backup ({why}): no room and no message is")
     if keys[0] not in wanted:
         why = "as asked" if no_key else f"{keys[0].live} is not there"
         cli.note(f"the key is not in this backup ({why}): with another key members come back as somebody new")
@@ -61,6 +67,15 @@ def command(cli: Cli, dest: Path, journal: str | None, no_key: bool) -> None:
         why = "as asked" if no_key else f"{keys[-1].live} is not there"
         cli.note(f"nor is that of the audit ({why}): without it the audit cannot be verified")
     _look_for_damage(settings.journal.path, report, along)
+
+
+def _source(journal: Path, along: list[Pair], left_out: bool) -> Path | None:
+    """None: no journal is copied. Raises Failed when nothing would be."""
+    if not left_out and journal.exists():
+        return journal
+    if not any(pair.kind is not None for pair in along):
+        raise Failed(f"there is no journal at {journal}, and no operators' record and no alerts: nothing to copy")
+    return None
 
 
 def _look_for_damage(journal: Path, report: Report, along: list[Pair]) -> None:
@@ -100,11 +115,11 @@ def copy_key(key: KeyFile, source: Path, target: Path) -> None:
         raise
 
 
-def _copy(journal: Path, dest: Path, along: list[Pair]) -> Report:
+def _copy(journal: Path | None, dest: Path, along: list[Pair]) -> Report:
     try:
         if not dest.parent.is_dir():
             raise Failed(f"there is no folder {dest.parent}: make it first")
-        _make_sure_of_room([journal, *(pair.source for pair in along)], dest.parent)
+        _make_sure_of_room([*([journal] if journal else []), *(pair.source for pair in along)], dest.parent)
         return copy_journal(journal, dest, along)
     except (BackupRefused, JournalUnusable, LogFailed) as wrong:
         raise Failed(str(wrong)) from wrong
@@ -120,7 +135,9 @@ def _make_sure_of_room(files: list[Path], folder: Path) -> None:
         raise Failed(f"{needed >> 20:,} MiB are to be copied and {folder} has {free >> 20:,} MiB free: make room")
 
 
-def _tell(cli: Cli, dest: Path, keys: list[KeyFile], along: list[Pair], report: Report, took_s: float) -> None:
+def _tell(
+    cli: Cli, dest: Path, keys: list[KeyFile], along: list[Pair], report: Report, took_s: float, journal: bool
+) -> None:
     size = dest.stat().st_size
     databases = [pair.target for pair in along if pair.kind is not None]
     if cli.json:
@@ -128,12 +145,11 @@ def _tell(cli: Cli, dest: Path, keys: list[KeyFile], along: list[Pair], report: 
         what = {"entries": report.entries, "rooms": report.rooms, "bytes": size, "seconds": seconds}
         found = {key.what: key.copy for key in keys}
         named = {"key": found.get("the key of the member tokens"), "audit_key": found.get("the key of the audit")}
-        cli.data({"backup": dest, **named, "along": databases, **what, "verified": report.good})
+        cli.data({"backup": dest, "journal": journal, **named, "along": databases, **what, "verified": report.good})
         return
-    cli.say(
-        f"{dest}: {report.entries:,} entries of {report.rooms:,} rooms, {size / 2**20:,.1f} MiB in {took_s:.1f} s"
-        f"{', verified' if report.good else ''}"
-    )
+    megabytes = f"{size / 2**20:,.1f} MiB in {took_s:.1f} s{', verified' if report.good else ''}"
+    entries = f"{report.entries:,} entries of {report.rooms:,} rooms, {megabytes}"
+    cli.say(f"{dest}: {entries if journal else 'without a journal'}")
     for pair in along:
         if pair.kind is not None:
             cli.say(f"{pair.target}: {WORDS[pair.kind]}")

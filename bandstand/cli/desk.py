@@ -2,7 +2,7 @@
 whoever types, never from the arguments (which every other program on the machine can read)."""
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 import click
@@ -10,7 +10,10 @@ import trio
 
 from actors.admin.operators import LOCAL, BadOperator
 from actors.admin.roles import Role, role_of
+from actors.admin.sessions import Issued
 from actors.admin.store import AdminKeyError, AdminStore, AdminUnusable, StoreFailed
+from actors.admin.store_audit import Entry
+from actors.admin.store_recorded import Recorded
 from bandstand.cli.context import Cli
 from bandstand.cli.exits import Failed, Usage
 from bandstand.cli.options import load_or_stop
@@ -45,9 +48,16 @@ def with_store(cli: Cli, work: Callable[[AdminStore], Awaitable[T]]) -> T:
         raise Failed(str(wrong)) from wrong
 
 
-async def record(store: AdminStore, command: str, **args: object) -> None:
-    """In the audit, as the command line."""
-    await store.audit.append(LOCAL, LOCAL, command, args)
+def recorded(store: AdminStore, command: str, **args: object) -> Recorded:
+    """The store's tables; what is changed through them is in the audit, as the command line's, in the same moment.
+    What came to nothing (False) is not; the id of what was issued is added."""
+
+    def describe(came_to: object) -> Iterator[Entry]:
+        more = {"token": came_to.id} if isinstance(came_to, Issued) else {}
+        if came_to is not False:
+            yield Entry(LOCAL, LOCAL, command, {**args, **more})
+
+    return store.recorded(describe)
 
 
 def role(word: str) -> Role:

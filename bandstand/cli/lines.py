@@ -2,6 +2,7 @@
 cursor, start no line that looks like somebody else's, and turn no text around."""
 
 import time
+from math import ceil
 from unicodedata import category
 
 from attrs import asdict
@@ -17,18 +18,23 @@ from bandstand.client import (
     Event,
     Gap,
     Hidden,
+    HistoryPage,
+    MembersPage,
     Message,
     Moved,
     Notice,
     Policy,
     PolicyChanged,
+    PrivateNote,
     Reactions,
+    Refused,
     Removed,
     Restored,
     RulesNow,
     State,
     TakenOut,
 )
+from gateway.units import as_duration
 
 ZERO_WIDTH_JOINER = "\u200d"  # Holds emoji together.
 HARMFUL = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -51,6 +57,13 @@ def clock(ts: float) -> str:
     return time.strftime("%H:%M", time.localtime(ts))
 
 
+def moment(ts: float) -> str:
+    """A clock time, with its day where that is not today."""
+    there = time.localtime(ts)
+    today = there[:3] == time.localtime()[:3]
+    return clock(ts) if today else time.strftime("%a %d %H:%M", there)
+
+
 def line(event: Event) -> str | None:
     """None: not worth a line."""
     match event:
@@ -58,8 +71,6 @@ def line(event: Event) -> str | None:
             answers = f" (to #{event.reply_to})" if event.reply_to else ""
             edited = " (edited)" if event.edited else ""
             return f"{clock(ts)} #{seq} {plain(name)}{answers}: {plain(text)}{edited}"
-        case Edited(deleted=True):
-            return None
         case Edited(deleted=True):
             return None
         case Edited(target=target, text=text, ts=ts):
@@ -92,6 +103,8 @@ def order(event: Event) -> str | None:
             return f"{clock(ts)} -- everything up to #{upto} was taken away by the organisers"
         case Notice(ts=ts, text=text):
             return f"{clock(ts)} ** {plain(text)}"
+        case PrivateNote(ts=ts, text=text):
+            return f"{clock(ts)} ** to you alone: {plain(text)}"
         case Moved(ts=ts, to=to, reason=reason):
             return f"{clock(ts)} -- this room moves to {plain(to)}{f': {plain(reason)}' if reason else ''}"
         case AlertNotice(ts=ts, headline=headline, status=status):
@@ -151,6 +164,13 @@ def remark(event: Event, waiting: int) -> str | None:
             return None
 
 
-def record(event: Event) -> dict[str, object]:
+def refusal(refused: Refused) -> str:
+    after = (
+        "" if refused.retry_after_ms is None else f"; try again in {as_duration(ceil(refused.retry_after_ms / 1000))}"
+    )
+    return plain(str(refused)) + after
+
+
+def record(event: Event | HistoryPage | MembersPage) -> dict[str, object]:
     """For programs: one JSON document an event."""
     return {"event": type(event).__name__, **asdict(event, value_serializer=lambda _, __, v: getattr(v, "value", v))}

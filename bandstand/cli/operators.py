@@ -7,7 +7,7 @@ import click
 from actors.admin.operators import BadOperator, Operator, hash_password, operator_name
 from actors.admin.store import AdminStore
 from bandstand.cli.context import Cli, pass_cli
-from bandstand.cli.desk import read_password, record, role, role_choice, settings_on_disk, with_store
+from bandstand.cli.desk import read_password, recorded, role, role_choice, settings_on_disk, with_store
 from bandstand.cli.exits import Failed
 
 password_option = click.option(
@@ -29,9 +29,8 @@ def add(cli: Cli, name: str, word: str, password_stdin: bool) -> None:
     """Make an operator. The password is asked for; it is never an argument."""
 
     async def work(store: AdminStore) -> Operator:
-        made = await store.operators.add(name, role(word), hashed)
-        await record(store, "operator.add", name=made.name, role=word)
-        return made
+        record = recorded(store, "operator.add", name=operator_name(name), role=word)
+        return await record.operators.add(name, role(word), hashed)
 
     hashed = _ask_and_hash(name, password_stdin)
     made = with_store(cli, work)
@@ -66,9 +65,8 @@ def remove(cli: Cli, name: str) -> None:
     """No longer an operator; signed out at once. The last owner stays."""
 
     async def work(store: AdminStore) -> Operator:
-        was = await store.operators.remove(operator_name(name))
-        await record(store, "operator.remove", name=was.name)
-        return was
+        found = operator_name(name)
+        return await recorded(store, "operator.remove", name=found).operators.remove(found)
 
     _tell(cli, with_store(cli, work), "is no longer an operator")
 
@@ -81,9 +79,9 @@ def passwd(cli: Cli, name: str, password_stdin: bool) -> None:
     """Another password. Whoever is signed in with the old one is signed out."""
 
     async def work(store: AdminStore) -> Operator:
-        now = await store.operators.update(operator_name(name), password_hash=hashed)
-        await record(store, "operator.update", name=now.name, password="changed")  # noqa: S106
-        return now
+        found = operator_name(name)
+        record = recorded(store, "operator.update", name=found, password="changed")  # noqa: S106
+        return await record.operators.update(found, password_hash=hashed)
 
     hashed = _ask_and_hash(name, password_stdin)
     _tell(cli, with_store(cli, work), "has a new password and is signed out everywhere")
@@ -97,9 +95,8 @@ def role_(cli: Cli, name: str, word: str) -> None:
     """Another role: viewer, moderator, operator, safety or owner. The last owner stays one."""
 
     async def work(store: AdminStore) -> Operator:
-        now = await store.operators.update(operator_name(name), role=role(word))
-        await record(store, "operator.update", name=now.name, role=word)
-        return now
+        found = operator_name(name)
+        return await recorded(store, "operator.update", name=found, role=word).operators.update(found, role=role(word))
 
     _tell(cli, with_store(cli, work), f"is {_a(word)} now, and signs in again")
 
@@ -112,9 +109,9 @@ def disable(cli: Cli, name: str, off: bool) -> None:
     """May not sign in until further notice; signed out at once. The last owner stays."""
 
     async def work(store: AdminStore) -> Operator:
-        now = await store.operators.update(operator_name(name), disabled=not off)
-        await record(store, "operator.update", name=now.name, disabled=not off)
-        return now
+        found = operator_name(name)
+        record = recorded(store, "operator.update", name=found, disabled=not off)
+        return await record.operators.update(found, disabled=not off)
 
     _tell(cli, with_store(cli, work), "may sign in again" if off else "is disabled and signed out")
 

@@ -26,8 +26,8 @@ def command(cli: Cli, src: Path, journal: str | None, force: bool) -> None:
     """Put the backup SRC in the journal's place; SRC.admin.db, SRC.alerts.db and the keys in theirs.
 
     Stop the server first. Every room begins a new epoch, so clients that were here read its history anew; nobody's
-    position is taken for one in the other log. Operators sign in anew. What the backup does not have stays as it is.
-    Run it as the user that the server runs as.
+    position is taken for one in the other log. Operators sign in anew. What the backup does not have stays as it is,
+    the journal too. Run it as the user that the server runs as.
     """
     settings = settings_for(cli, journal)
     all = belongings(settings, src)

@@ -12,10 +12,13 @@ from bandstand.cli.context import Cli, pass_cli
 @click.option("--json-schema", "kind", flag_value="json-schema", help="JSON Schemas of all frames.")
 @pass_cli
 def command(cli: Cli, kind: str) -> None:
-    """Print the protocol as an AsyncAPI document or as JSON Schemas."""
-    from gateway.protocol import schema
+    """Print the protocol, of members and of operators, as an AsyncAPI document or as JSON Schemas."""
+    from gateway.admin.schema import ADMIN
+    from gateway.protocol.attendee import ATTENDEE
+    from gateway.protocol.schema import asyncapi, json_schema
 
-    document = schema.json_schema() if kind == "json-schema" else schema.asyncapi()
+    make = json_schema if kind == "json-schema" else asyncapi
+    document = make(ATTENDEE, ADMIN)
     if cli.json:
         cli.data(document)
     else:

@@ -1,5 +1,6 @@
 """`bandstand serve`: run the server until Ctrl-C or SIGTERM, then drain."""
 
+import errno
 import gc
 import logging
 import signal
@@ -7,9 +8,9 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import click
-import structlog
 import trio
 
 from actors.admin.store import AdminKeyError, AdminUnusable, StoreFailed
@@ -19,11 +20,18 @@ from bandstand.cli.context import Cli, pass_cli
 from bandstand.cli.exits import Failed
 from bandstand.cli.options import settings_options
 from bandstand.cli.qr import terminal_qr
+from bandstand.later import load_later
 from bandstand.version import VERSION
 from gateway import plan
 from gateway.app import App, Serving
 from gateway.auth import KeyFileError
+from gateway.log import JsonLines, PlainLines, log_to
 from gateway.settings import Loaded, Settings
+
+COLLECT = (10_000, 20, 10)
+"""A look through everything holds up the house for a tenth of a second where five thousand are connected: it is to be
+rare, and what it would free is little, since nearly all that is let go of goes at once."""
+UNWRITABLE = {errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 
 
 @click.command()
@@ -63,7 +71,11 @@ def in_the_way(settings: Settings, wrong: BaseException) -> str:
     """A file, or else the port."""
     file = getattr(wrong, "filename", None)
     if file is not None:
-        return f"{file}: {getattr(wrong, 'strerror', wrong)}"
+        why = getattr(wrong, "strerror", wrong)
+        if getattr(wrong, "errno", 0) in UNWRITABLE:
+            where = Path(file).parent.absolute()
+            return f"{where} cannot be written ({why}): make it writable, or set other paths (`bandstand config show`)"
+        return f"{file} cannot be used ({why}): check what it is, its owner and its rights"
     return f"cannot serve on {settings.host} port {settings.port}: {wrong}; give another --host or --port"
 
 
@@ -76,16 +88,8 @@ def first(group: BaseException) -> BaseException:
 def speak(cli: Cli) -> None:
     """The log goes to stderr: JSON for programs, lines for people. Values are escaped by both."""
     terminal = sys.stderr.isatty() and not cli.json
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer(colors=cli.color) if terminal else structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if cli.verbosity < 0 else logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+    log_to(
+        sys.stderr, logging.WARNING if cli.verbosity < 0 else logging.INFO, PlainLines() if terminal else JsonLines()
     )
 
 
@@ -93,16 +97,19 @@ async def run(cli: Cli, settings: Settings, demo: bool, open_page: bool, alerts_
     from bandstand.pages import routes
 
     started = time.perf_counter()
-    app = App(settings, routes=routes(settings.event), alerts_only=alerts_only)
+    gc.disable()
+    app = App(settings, routes=routes(settings.event), alerts_only=alerts_only, version=VERSION)
     for told_to_stop in (signal.SIGTERM, signal.SIGINT):
         # What holds again once the receiver below is left: told again in its last moments, it still ends with 0.
         signal.signal(told_to_stop, signal.SIG_IGN)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as watch:
             async with app.serve() as serving, trio.open_nursery() as nursery:
-                gc.collect()
                 gc.freeze()  # what stands now stands for ever: no collection need look at it again
+                gc.set_threshold(*COLLECT)
+                gc.enable()
                 announce(cli, settings, serving, time.perf_counter() - started)
+                nursery.start_soon(load_later)
                 if open_page:
                     click.launch(url_here(serving))
                 if demo:
@@ -127,11 +134,10 @@ def announce(cli: Cli, settings: Settings, serving: Serving, took_s: float) -> N
     """What a person needs to see; on stderr, since stdout is for data."""
     url = reachable_url(settings, serving)
     journal = "in memory" if settings.journal.durability == "memory" else str(settings.journal.path)
-    entries = sum(record.head - record.oldest + 1 for record in serving.recovered)
-    cli.note(
-        f"bandstand {VERSION} · journal {journal} ({entries:,} entries) · "
-        f"recovered {len(serving.recovered)} rooms in {took_s:.2f} s"
-    )
+    # A listed room may have begun by now; what it holds nothing of was not recovered.
+    kept = [record.head - record.oldest + 1 for record in serving.recovered if record.head]
+    rooms = "1 room" if len(kept) == 1 else f"{len(kept)} rooms"
+    cli.note(f"bandstand {VERSION} · journal {journal} ({sum(kept):,} entries) · recovered {rooms} in {took_s:.2f} s")
     codes = "  ".join(f"{record.name} ({record.code})" for record in serving.rooms[:6])
     cli.note(f"  attendees  {url}/        rooms: {codes}")
     if serving.setup is not None:

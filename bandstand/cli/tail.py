@@ -19,7 +19,7 @@ REPLAY_SECONDS = 2.0
 """For the first old event to come; an empty feed has none."""
 QUIET_SECONDS = 0.5
 """Between two frames of old ones at most."""
-KINDS = click.Choice(["act", "alert", "room", "fault", "sign_in", "report", "minute"])
+KINDS = click.Choice(["act", "alert", "room", "fault", "sign_in", "report", "minute", "server"])
 
 
 @frozen
@@ -101,9 +101,12 @@ class Tail:
     async def _earlier(self, events: list[Json], begin: float) -> list[Json]:
         """What the replay does not reach."""
         found: list[Json] = []
-        while events and len(found) < PAGES_MOST * 200:
+        while events:
             first = (found or events)[0]
             if first["at"] < begin or first["n"] <= 1:
+                break
+            if len(found) >= PAGES_MOST * 200:
+                self.door.cli.note(f"-- this goes back {len(found):,} events only; there are earlier ones")
                 break
             page = await self.desk.read("activity.page", {"before": first["n"], "limit": 200})
             items = sorted(page.get("items", ()), key=lambda event: int(event["n"]))

@@ -8,7 +8,7 @@ from actors.admin.operators import LOCAL
 from actors.admin.sessions import Issued, Token
 from actors.admin.store import AdminStore
 from bandstand.cli.context import Cli, pass_cli
-from bandstand.cli.desk import record, role, role_choice, with_store
+from bandstand.cli.desk import recorded, role, role_choice, with_store
 from bandstand.cli.exits import Failed, Usage
 
 NAME_MOST = 64
@@ -31,9 +31,8 @@ def create(cli: Cli, name: str, word: str, days: float | None) -> None:
     expires = None if days is None else time.time() + days * 86_400
 
     async def work(store: AdminStore) -> Issued:
-        issued = await store.tokens.create(name, role(word), LOCAL, expires)
-        await record(store, "token.create", token=issued.id, name=name, role=word, expires=expires)
-        return issued
+        record = recorded(store, "token.create", name=name, role=word, expires=expires)
+        return await record.tokens.create(name, role(word), LOCAL, expires)
 
     issued = with_store(cli, work)
     if cli.json:
@@ -64,10 +63,7 @@ def revoke(cli: Cli, token: str) -> None:
     """It is worth nothing any more; its connections are ended."""
 
     async def work(store: AdminStore) -> bool:
-        gone = await store.tokens.revoke(token)
-        if gone:
-            await record(store, "token.revoke", token=token)
-        return gone
+        return await recorded(store, "token.revoke", token=token).tokens.revoke(token)
 
     if not with_store(cli, work):
         raise Failed(f"no token {token} is in force: `token list` shows those there are")

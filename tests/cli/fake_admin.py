@@ -95,6 +95,8 @@ class _Visit:
     stream: trio.abc.Stream
     nursery: trio.Nursery
     _line: trio.Lock = field(factory=trio.Lock)
+    _echoed: dict[float, trio.Event] = field(factory=dict)
+    """By the heartbeat's t."""
     _ws: WSConnection = field(factory=lambda: WSConnection(ConnectionType.SERVER))
 
     async def run(self) -> None:
@@ -139,6 +141,10 @@ class _Visit:
             case admin.Watch():
                 await self.say({"type": "ok", "re": frame.id})
                 self.nursery.start_soon(self.show, str(frame.topic))
+            case admin.Unwatch():
+                await self.say({"type": "ok", "re": frame.id})
+            case admin.Heartbeat(t=float(t)):
+                self._echoed[t].set()
         return None
 
     async def show(self, topic: str) -> None:
@@ -149,7 +155,15 @@ class _Visit:
                 await trio.aclose_forcefully(self.stream)
                 return
             await self.say({"type": "snapshot", "topic": topic, "age_ms": 20, **body})
-            await trio.sleep(0.02)
+            await self.taken()
+
+    async def taken(self) -> None:
+        """Whoever is there has had a turn since the last frame: of a topic only the newest snapshot is kept for a
+        reader that has not come yet."""
+        t = float(len(self._echoed))
+        self._echoed[t] = trio.Event()
+        await self.say({"type": "heartbeat", "t": t})
+        await self._echoed[t].wait()
 
     def ready(self, frame: admin.Auth) -> dict[str, Any]:
         by_token = frame.token == TOKEN or (frame.token == "tok_session" and not self.fake.refuse_sessions)

@@ -1,6 +1,7 @@
 """`bandstand admin`: the frames that each command sends, what it asks first, its exit codes, its output."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,31 @@ ACTS: list[tuple[str, str, dict[str, Any]]] = [
     ("restore main-stage 7", "message.restore", {"room": "main-stage", "seq": 7}),
     ("pin main-stage 7", "message.pin", {"room": "main-stage", "seq": 7}),
     ("unpin main-stage", "message.unpin", {"room": "main-stage"}),
+    (
+        "create main-stage --title Main --code blue-stage-42 --zone north --capacity 900 --official",
+        "room.create",
+        {
+            "room": "main-stage",
+            "title": "Main",
+            "code": "blue-stage-42",
+            "zone": "north",
+            "capacity": 900,
+            "official": True,
+        },
+    ),
+    ("create main-stage", "room.create", {"room": "main-stage"}),
+    ("update main-stage --unofficial", "room.update", {"room": "main-stage", "official": False}),
+    ("delete main-stage --yes", "room.delete", {"room": "main-stage"}),
+    ("member create Eve --badge steward", "member.create", {"nickname": "Eve", "badge": "steward"}),
+    (f"member update {MEMBER} --role staff", "member.update", {"member": MEMBER, "role": "staff"}),
+    (f"member message {MEMBER} hello", "member.message", {"member": MEMBER, "text": "hello"}),
+    (f"member revoke {MEMBER} --yes", "member.revoke", {"member": MEMBER}),
+    (f"member erase {MEMBER} --yes", "member.erase", {"member": MEMBER}),
+    ("ban-address 192.0.2.7 --yes", "address.ban", {"address": "192.0.2.7"}),
+    (f"ban-address {MEMBER} --yes", "address.ban", {"member": MEMBER}),
+    ("refuse p_1", "act.refuse", {"pending": "p_1"}),
     ("resolve r_1 --dismiss", "report.resolve", {"report": "r_1", "outcome": "dismissed"}),
+    (f"alert helped A001-XYZ {MEMBER}", "help.resolve", {"alert": "A001-XYZ", "member": MEMBER}),
     ("undo act_1", "act.undo", {"act": "act_1"}),
     ("alert cancel A001-XYZ --text sorry --yes", "alert.cancel", {"alert": "A001-XYZ", "text": "sorry"}),
     ("alert all-clear A001-XYZ --yes", "alert.all_clear", {"alert": "A001-XYZ", "text": ""}),
@@ -55,7 +80,7 @@ READS: list[tuple[str, str, dict[str, Any]]] = [
     ("room main-stage", "room.show", {"room": "main-stage"}),
     ("who", "member.list", {}),
     ("who main-stage", "member.list", {"room": "main-stage"}),
-    ("who --find eve", "member.find", {"text": "eve"}),
+    ("who --find eve", "member.find", {"text": "eve", "limit": 200}),
     (f"who --member {MEMBER}", "member.show", {"member": MEMBER}),
     ("reports", "report.list", {"open": True}),
     ("acts --by ana", "act.list", {"limit": 20, "operator": "ana"}),
@@ -235,7 +260,8 @@ def test_signing_in_is_remembered_and_the_password_is_not_shown(
         monkeypatch.setattr(admin_door.Door, "asks", lambda self: False)
         assert runner.invoke(main, ["admin", "house", "--url", url]).exit_code == 2
     signs = [(each.operator, each.token) for each in fake.seen if isinstance(each, admin.Auth)]
-    assert signs == [("bo", None), (None, "tok_session")]
+    assert signs == [("bo", None), (None, "tok_session"), (None, "tok_session")]
+    assert len(fake.commands("session.leave")) == 1, "the session is ended at the server too"
     kept = tmp_path / "state" / "bandstand" / "operators.json"
     assert kept.stat().st_mode & 0o077 == 0
 
@@ -255,6 +281,24 @@ def test_an_act_cut_off_is_given_again_under_its_own_name() -> None:
     fake = FakeAdmin({"room.freeze": [CUT, {}]})
     assert run(fake, "admin", "freeze", "main-stage").exit_code == 0
     assert len({each.cid for each in fake.commands("room.freeze")}) == 1
+
+
+def test_times_are_read_with_their_day_where_it_is_not_today() -> None:
+    at = 1_700_000_000.0
+    then = time.strftime("%a %d %H:%M", time.localtime(at))
+    house = {"lockdown": 5, "lockdown_since": at, "sanctions": [{"kind": "mute", "until": at}]}
+    act = {"act": "act_1", "at": at, "undo_until": at}
+    fake = FakeAdmin({"house.show": {"detail": house}, "act.list": {"detail": {"items": [act]}}})
+    shown = run(fake, "admin", "house").stdout.splitlines()
+    assert shown == [
+        "lockdown: 5",
+        f"lockdown_since: {then}",
+        "sanctions:",
+        f"  kind  {'until':{len(then)}}".rstrip(),
+        f"  mute  {then}",
+    ]
+    assert run(fake, "admin", "acts").stdout.splitlines()[1] == f"{then}  act_1  {then}"
+    assert rows(run(fake, "admin", "house", "--json"))[0]["lockdown_since"] == at
 
 
 # What people wrote
@@ -284,3 +328,41 @@ def test_an_export_has_one_head_and_no_formulas(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert out.read_text() == "seq,text\n1,'=1+1\n2,'=1+1\n3,'=1+1\n"
     assert lines_of([{"a": "é"}, "raw"], "jsonl", "")[0] == json.dumps({"a": "é"}, ensure_ascii=False) + "\nraw\n"
+
+
+@pytest.mark.parametrize("words", [("sign-out",), ("rooms",)])
+def test_what_is_no_address_is_exit_2(words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(main, ["admin", *words, "--url", "http://a..b/"])
+    assert (result.exit_code, "names no host" in result.stderr) == (2, True)
+
+
+def test_who_is_here_is_told_to_the_end() -> None:
+    """It ended at ten thousand without a word."""
+    most = 12_000
+
+    def page(frame: admin.Command) -> dict[str, Any]:
+        begin = int(frame.args.get("after", "0"))
+        items = [{"member": f"m_{n}", "nickname": "Bo"} for n in range(begin, min(begin + 400, most))]
+        return {"detail": {"items": items, "more": begin + 400 < most, "next": str(begin + 400)}}
+
+    found = rows(run(FakeAdmin({"member.list": page}), "admin", "who", "--json"))
+    assert [row["member"] for row in found] == [f"m_{n}" for n in range(most)]
+
+
+@pytest.mark.parametrize(("words", "name"), [("who --find o", "member.find")])
+def test_a_list_that_has_no_second_page_says_that_there_is_more(words: str, name: str) -> None:
+    detail = {"items": [{"member": "m_1", "nickname": "Bo", "id": "A001-XYZ"}], "more": True, "next": "A001-XYZ"}
+    fake = FakeAdmin({name: {"detail": detail}})
+    result = run(fake, "admin", *words.split())
+    assert result.exit_code == 0, result.output
+    assert "-- there are more than these" in result.stderr
+    assert len(fake.commands(name)) == 1
+
+
+def test_nobody_is_put_out_by_a_name_that_others_may_have_too() -> None:
+    """Of a list that was cut, the one that fitted was taken."""
+    detail = {"items": [{"member": MEMBER, "nickname": "Bo"}], "more": True, "next": None}
+    fake = FakeAdmin({"member.find": {"detail": detail}})
+    result = run(fake, "admin", "kick", "bo", "--yes", "--reason", "a fight")
+    assert (result.exit_code, fake.orders()) == (2, [])
+    assert "give the id" in result.stderr

@@ -1,15 +1,18 @@
 """`bandstand admin alert`: the draft that goes out, the word that is asked for, the phone view, the ledger."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bandstand.cli import admin_door
-from bandstand.cli.admin_ledger import bar, counts, picture
+from bandstand.cli.admin_door import Door
+from bandstand.cli.admin_ledger import Ledger, bar, calls, counts, picture
 from bandstand.cli.admin_phone import phone
-from tests.cli.fake_admin import FakeAdmin
+from bandstand.cli.context import Cli
+from tests.cli.fake_admin import CUT, FakeAdmin
 from tests.cli.terminal import HOSTILE, OBEYED, rows, run
 
 WORDS = {"actual": "SEND ALERT", "exercise": "DRILL", "test": "TEST"}
@@ -30,7 +33,8 @@ def house(status: str = "exercise") -> FakeAdmin:
         return {"affected": 10, "detail": detail}
 
     fake = FakeAdmin({"alert.raise": raised, "alert.preview": {"detail": {"people": 10, "connected": 9}}})
-    over = row("cleared", score=0.4, drill={"reached": 0.9, "answered": 0.4, "half_s": None, "most_s": None})
+    drill = {"reached": 0.9995, "answered": 0.4, "half_s": None, "most_s": None}
+    over = row("cleared", score=0.4, drill=drill, final={**LEDGER, "rev": 1, "ack": "required", "unreachable": 0})
     fake.snapshots["alerts"] = [{"alerts": []}, {"alerts": [row()]}, {"alerts": [row()]}, {"alerts": [over]}]
     return fake
 
@@ -54,7 +58,8 @@ def test_a_drill_is_shown_confirmed_sent_and_followed_until_it_is_over() -> None
     assert "a drill to 10 people everywhere (9 of them connected now)" in result.stderr
     lines = result.stdout.splitlines()
     assert len([line for line in lines if "in force: targeted 10" in line]) == 1, "the same twice is told once"
-    assert "score: reached 90 %, answered 40 %" in lines[-1]
+    assert "at its end rev 1 had: written 2  received 1  seen 2  acknowledged 4  help 1" in lines[-1]
+    assert "score: reached 99 %, answered 40 %" in lines[-1], "all but one in two thousand are not all"
 
 
 def test_an_actual_alert_is_never_sent_by_yes_alone() -> None:
@@ -117,6 +122,31 @@ def test_the_ledger_as_json_is_a_document_for_each_change() -> None:
     assert told[0]["ledger"] == LEDGER
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_lost_line_is_said_and_that_it_is_there_again(options: tuple[str, ...]) -> None:
+    """The last figures stood there as if they were the present ones."""
+    fake = FakeAdmin()
+    fake.snapshots["alerts"] = [{"alerts": [row()]}, CUT, {"alerts": [row("cleared")]}]  # type: ignore[list-item]
+    result = run(fake, "admin", "alert", "watch", "A001-XYZ", *options)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"-- offline: .+; this is how it stood at \d\d:\d\d:\d\d\n-- online again\n", result.stderr)
+    assert "offline" not in result.stdout
+
+
+def test_on_a_terminal_the_picture_says_that_it_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    monkeypatch.setattr(Cli, "say", lambda self, text: drawn.append(text))
+    view = Ledger(Door(Cli(color=True), ""))
+    view.show(row())
+    view.offline(f"gone{HOSTILE}")
+    view.offline("")
+    first, old, again = (re.sub(r"^\x1b\[\d+F\x1b\[J", "", each) for each in drawn)
+    assert first == again
+    assert old.startswith(f"{first}\noffline: gone")
+    assert OBEYED.search(old) is None
+    assert f"\x1b[{old.count(chr(10)) + 1}F" in drawn[2], "the whole of it is drawn over"
+
+
 def test_an_alert_that_is_not_there_is_exit_1(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bandstand.cli.admin_ledger.APPEARS_SECONDS", 0.2)
     assert run(house(), "admin", "alert", "watch", "A009-XYZ").exit_code == 1
@@ -144,6 +174,11 @@ def test_the_bar_adds_up_and_says_nothing_of_nobody() -> None:
     assert len(bar({"targeted": 7, "acknowledged": 7}, 20)) == 22
     assert bar({}, 5) == "[     ]"
     assert counts(LEDGER) == "unreachable 1  written 2  received 1  seen 2  acknowledged 4"
+
+
+def test_calls_for_help_that_were_dealt_with_are_counted_beside() -> None:
+    assert calls(LEDGER) == "help 1"
+    assert calls({"help": 1_200, "helped": 3}) == "help 1,200 (3 dealt with)"
 
 
 def test_nothing_of_an_alert_is_obeyed_by_the_terminal() -> None:

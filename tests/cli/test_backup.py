@@ -157,7 +157,7 @@ def test_json_is_one_document(run: Run, tmp_path: Path) -> None:
     told = json.loads(run("--json", "backup", "copy.db").stdout)
     assert told.pop("seconds") >= 0
     size = (tmp_path / "copy.db").stat().st_size
-    what = {"entries": 1, "rooms": 2, "bytes": size, "verified": True}
+    what = {"entries": 1, "rooms": 2, "bytes": size, "verified": True, "journal": True}
     keys = {"key": "copy.db.key", "audit_key": "copy.db.admin.key"}
     assert told == {"backup": "copy.db", **keys, "along": ["copy.db.alerts.db", "copy.db.admin.db"], **what}
     told = json.loads(run("--json", "restore", "copy.db", "--journal", "new/j.db").stdout)
@@ -257,7 +257,10 @@ async def test_a_file_that_sqlite_gives_up_on_is_told_in_words(
 
 def test_where_there_is_no_journal(run: Run, tmp_path: Path) -> None:
     nothing = run("backup", "copy.db")
-    assert (nothing.exit_code, nothing.stderr) == (1, "error: there is no journal at journal.db\n")
+    assert (nothing.exit_code, nothing.stderr) == (
+        1,
+        "error: there is no journal at journal.db, and no operators' record and no alerts: nothing to copy\n",
+    )
     assert run("restore", "gone.db").exit_code == 1
     memory = run("backup", "copy.db", BANDSTAND_JOURNAL_DURABILITY="memory")
     assert (memory.exit_code, "there is no file to copy" in memory.stderr) == (2, True)

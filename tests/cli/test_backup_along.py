@@ -229,3 +229,52 @@ def test_a_restore_that_fails_half_way_leaves_all_as_it_was(
     left = [path.name for path in tmp_path.iterdir() if ".part" in path.name or ".replaced" in path.name]
     assert run("audit", "verify").stderr == f"admin.db: {4 if fails_at else 2} rows, whole\n"
     assert len(left) == (0 if fails_at else 4)
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_without_a_journal_there_is_a_backup_of_the_rest_and_it_goes_back(
+    run: Run, tmp_path: Path, damaged: bool
+) -> None:
+    """A server of alerts alone was refused a backup of its operators and alerts, because it had no journal."""
+    nothing = run("backup", "copy.db")
+    assert (nothing.exit_code, "nothing to copy" in nothing.stderr) == (1, True)
+    with in_a_thread(settings_of(tmp_path)):
+        order(tmp_path, 3, "ana")
+    if damaged:
+        (tmp_path / "journal.db").write_bytes(b"x" * 5_000)
+        assert run("backup", "copy.db").exit_code == 1
+    else:
+        (tmp_path / "journal.db").unlink()
+    made = run("backup", "copy.db", *(("--no-journal",) if damaged else ()))
+    assert made.exit_code == 0, made.output
+    assert "copy.db: without a journal\n" in made.stdout
+    why = "as asked" if damaged else "there is none at journal.db"
+    assert f"the journal is not in this backup ({why})" in made.stderr
+    assert copies(tmp_path) == {
+        "copy.db", "copy.db.key", "copy.db.admin.db", "copy.db.admin.heads", "copy.db.admin.key", "copy.db.alerts.db"
+    }  # fmt: skip
+    restored = run("restore", "copy.db", **at("new"))
+    assert restored.exit_code == 0, restored.output
+    assert "copy.db was made without a journal: new/journal.db is left as it is." in restored.stdout
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {
+        "admin.db", "admin.heads", "admin.key", "alerts.db", "journal.key"
+    }  # fmt: skip
+    assert run("audit", "verify", **at("new")).stderr == "new/admin.db: 3 rows, whole\n"
+
+
+def test_a_backup_without_a_journal_leaves_the_one_that_is_there(run: Run, tmp_path: Path) -> None:
+    with in_a_thread(settings_of(tmp_path)):
+        order(tmp_path, 3)
+    assert run("backup", "copy.db", "--no-journal").exit_code == 0
+    order(tmp_path, 2)
+    with in_a_thread(settings_of(tmp_path)):
+        assert run("restore", "copy.db", "--force").exit_code == 1, "a server runs"
+    before = (tmp_path / "journal.db").read_bytes()
+    assert run("restore", "copy.db").exit_code == 1, "the operators' record is there already"
+    restored = run("restore", "copy.db", "--force")
+    assert restored.exit_code == 0, restored.output
+    assert (tmp_path / "journal.db").read_bytes() == before
+    assert (tmp_path / "journal.db.marks").exists()
+    assert run("audit", "verify").stderr == "admin.db: 3 rows, whole\n"
+    with in_a_thread(settings_of(tmp_path)):
+        order(tmp_path)

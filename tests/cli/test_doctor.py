@@ -312,7 +312,7 @@ async def serving(folder: Path, **flags: object) -> AsyncIterator[tuple[App, int
 
 async def findings_at(url: str, token: str | None = None, roots: ssl.SSLContext | None = None) -> dict[str, Finding]:
     told: list[Finding] = []
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         await examine(parse_address(url), told.append, token, roots)
     assert len({finding.check for finding in told}) == len(told)
     return {finding.check: finding for finding in told}

@@ -1,6 +1,7 @@
 """`bandstand operators`, `token` and `audit verify`, on the files of this machine."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -10,7 +11,10 @@ import pytest
 import trio
 from click.testing import CliRunner, Result
 
+from actors.admin.operators import PASSWORD_LEAST
 from actors.admin.store import AdminStore
+from actors.admin.store_audit import AuditTable
+from bandstand import pages
 from bandstand.cli import main
 
 Run = Callable[..., Result]
@@ -157,6 +161,12 @@ def test_audit_verify_says_whole_or_each_row_that_is_not(run: Run, tmp_path: Pat
     assert (damaged.exit_code, "is not a database" in damaged.stderr) == (1, True)
 
 
+def test_the_pages_ask_for_as_long_a_password_as_is_taken() -> None:
+    modules = Path(pages.__file__).parent / "ops"
+    asked = [re.findall(r"at least (\d+) characters", (modules / name).read_text()) for name in ("owner.js", "sign.js")]
+    assert asked == [[str(PASSWORD_LEAST)]] * 2
+
+
 def test_the_settings_say_where_the_files_are(run: Run, tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     env = {"BANDSTAND_ADMIN_PATH": "d/ops.db", "BANDSTAND_ADMIN_KEY_PATH": "d/k"}
@@ -169,3 +179,41 @@ def test_the_settings_say_where_the_files_are(run: Run, tmp_path: Path) -> None:
     assert (memory.exit_code, "durability is memory" in memory.stderr) == (2, True)
     gone = run("operators", "list", BANDSTAND_ADMIN_PATH="gone/admin.db")
     assert (gone.exit_code, "there is no folder gone" in gone.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("operators", "add", "cy", "--password-stdin"),
+        ("operators", "role", "bo", "safety"),
+        ("operators", "passwd", "bo", "--password-stdin"),
+        ("operators", "disable", "bo"),
+        ("operators", "remove", "bo"),
+        ("token", "create", "other"),
+        ("token", "revoke", "probe"),
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_recorded_is_not_done(
+    run: Run, words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The act and its row were two transactions: a power cut between them left an owner whom no record explained."""
+
+    def state() -> list[object]:
+        with closing(sqlite3.connect(tmp_path / "admin.db")) as db:
+            tables = ("operators", "tokens", "audit")
+            return [db.execute(f"SELECT * FROM {table}").fetchall() for table in tables]
+
+    def fails(*_: object) -> int:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    for name, role in (("ana", "owner"), ("bo", "viewer")):
+        assert add(run, name, role).exit_code == 0
+    assert run("token", "create", "probe").exit_code == 0
+    before = state()
+    with monkeypatch.context() as broken:
+        broken.setattr(AuditTable, "write", fails)
+        assert run(*words, input=f"{PASSWORD}\n").exit_code == 1
+    assert state() == before
+    assert run(*words, input=f"{PASSWORD}\n").exit_code == 0
+    assert len(recorded(tmp_path)) == 4

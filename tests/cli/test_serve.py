@@ -108,6 +108,8 @@ def test_it_listens_answers_and_ends_with_0_when_it_is_told_to(start: Start, tmp
 def test_the_demo_says_where_to_go_and_which_rooms_there_are(start: Start) -> None:
     process = start("--demo", "--port", "0")
     url, said = until_listening(process)
+    assert get(url, "/metrics")[0] == 200, "while what it takes is being loaded"
+    assert any("(0 entries) · recovered 0 rooms in " in line for line in said), said
     (line,) = (each for each in said if "rooms: " in each)
     rooms = line.split("rooms: ")[1].split("  ")
     assert {room.split(" (")[0] for room in rooms} >= {"main-stage", "lost-and-found"}
@@ -191,7 +193,7 @@ def test_a_folder_that_cannot_be_made_is_named(start: Start, tmp_path: Path) -> 
     (tmp_path / "file").write_text("")
     code, _, err = ended(start("--port", "0", "--journal", "file/journal.db"))
     assert code == 1
-    assert complaint(err) == "error: file: File exists"
+    assert complaint(err) == "error: file cannot be used (File exists): check what it is, its owner and its rights"
 
 
 def test_a_key_that_others_may_read(start: Start, tmp_path: Path) -> None:

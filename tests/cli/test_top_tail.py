@@ -117,6 +117,16 @@ def test_since_goes_back_further_than_the_replay() -> None:
     assert numbers(fake, "--since", "15m") == list(range(101, 500))
 
 
+def test_since_says_where_it_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bandstand.cli.tail.PAGES_MOST", 1)
+    kept = [event(n, ago=1000.0 - n) for n in range(1, 500)]
+    fake = feed(kept[400:])
+    fake.answers["activity.page"] = lambda frame: {"detail": {"items": kept[200:400]}}
+    result = run(fake, "tail", "--no-follow", "--since", "15m")
+    assert len(result.stdout.splitlines()) == 299
+    assert "-- this goes back 200 events only; there are earlier ones" in result.stderr
+
+
 def test_a_line_is_one_line_and_obeys_nobody() -> None:
     told = line(event(1, text=HOSTILE, operator=HOSTILE, room=HOSTILE, act=HOSTILE, kind=HOSTILE))
     assert OBEYED.search(told) is None
