@@ -24,8 +24,8 @@ MODULES = (
     "room", "rules", "status", "store", "words",
 )  # fmt: skip
 OPS_MODULES = (
-    "composer", "desk", "drawer", "exports", "feed", "figures", "house", "ledger", "lists", "orders", "plot", "records",
-    "rooms", "sign", "templates",
+    "audit", "composer", "desk", "drawer", "exports", "feed", "fields", "figures", "house", "ledger", "lists", "once",
+    "orders", "owner", "person", "picks", "plot", "preview", "records", "rooms", "second", "sign", "templates",
 )  # fmt: skip
 OPS_BORROWS = ("face", "link", "look", "outbox", "store", "words")
 """What the operators' page takes from the attendees'."""

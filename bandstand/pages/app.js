@@ -3,19 +3,22 @@
 import { Alerts } from "/app/alerts.js";
 import { setChips } from "/app/bubble.js";
 import { Composer } from "/app/composer.js";
-import { Link } from "/app/link.js";
+import { Link, Lost } from "/app/link.js";
 import { Log } from "/app/log.js";
 import { startLook } from "/app/look.js";
-import { privateNote } from "/app/notes.js";
-import { Outbox } from "/app/outbox.js";
+import { dropNotes, keepNote, showNotes } from "/app/notes.js";
+import { uuid7 } from "/app/outbox.js";
 import { Pins } from "/app/pins.js";
 import { askReport } from "/app/report.js";
 import { Room } from "/app/room.js";
 import { Status } from "/app/status.js";
 import { forget, recall, remember } from "/app/store.js";
-import { at, badgeOf, byId, make, setText, show, titled, whyOver } from "/app/words.js";
+import { byId, moment, refusal, sentence, setText, show, titled, whyOver } from "/app/words.js";
 
 const TITLE = document.title;
+const EDIT_PATIENCE_MS = 10_000;
+const OFFLINE = "You are offline: nothing is changed yet. Send it again when you are back.";
+const UNKNOWN = "The connection was lost: nobody knows whether it is changed. Send it again when you are back.";
 
 let room = null;
 const log = new Log({
@@ -25,9 +28,11 @@ const log = new Log({
   react,
   report: (item) => askReport(item, (why) => room.request({ type: "report", seq: item.entry.seq, why })),
   go,
+  missing: (why) => composer.complain(why),
   again: (letter) => {
-    room.again(letter);
-    log.showLetter(letter);
+    const next = room.again(letter);
+    if (next !== letter) log.dropLetter(letter.cid);
+    log.showLetter(next);
   },
   discard: (letter) => {
     room.outbox.settle(letter);
@@ -37,10 +42,13 @@ const log = new Log({
 });
 const link = new Link(`${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ws`, {
   credentials: () => (recall("token") ? { token: recall("token"), ...renamed() } : { nickname: recall("nickname") }),
-  unknown: () => forget("token"),
+  unknown: () => {
+    forget("token");
+    dropNotes(byId("notes"));
+  },
   positions: () => (room?.joined && room.position ? { [room.name]: room.position.seq } : {}),
   ready,
-  frame: (frame) => (frame.type === "note" ? privateNote(byId("notes"), frame) : alerts.frame(frame) || room?.frame(frame)),
+  frame: (frame) => (frame.type === "note" ? keepNote(byId("notes"), frame) : alerts.frame(frame) || room?.frame(frame)),
   state: stateChanged,
 });
 const alerts = new Alerts(link);
@@ -50,7 +58,7 @@ const composer = new Composer({
   say,
   edit,
   typing: () => room?.joined && link.say({ type: "typing", room: room.name }),
-  busy: () => (room.outbox?.full ? "Too much is waiting to be sent. Wait until you are back online." : ""),
+  busy: () => (room.outbox.full ? "Too much is waiting to be sent. Wait until you are back online." : ""),
 });
 
 // A token brings the same person back; with a nickname, under a new name.
@@ -71,9 +79,9 @@ function ready(frame) {
 function stateChanged(state) {
   if (state.name !== "online") room?.connectionLost();
   if (state.name === "over") {
-    const said = whyOver(state.code, state.why);
-    if (state.code === 4401) forget("token");
-    if (byId("inside").hidden || state.code === 4401) openDoor(said);
+    // Whoever is not let in stays who they are: of all refusals only that of the token itself (`unknown`) costs it.
+    const said = whyOver(state.code, state.why, state.retryAt);
+    if (byId("inside").hidden || state.code === 4401) goOut(said);
     else link.state.why = said;
   }
   alerts.connectionChanged();
@@ -91,7 +99,8 @@ function cleanRoom(text) {
   return text.trim().toLowerCase().replace(/[\s_]+/g, "-");
 }
 
-function openDoor(problem = "") {
+// left: the room that one comes from.
+function openDoor(problem = "", left = null) {
   show(byId("inside"), false);
   show(byId("door"), true);
   document.title = TITLE;
@@ -100,6 +109,7 @@ function openDoor(problem = "") {
   const named = wanted();
   setText(byId("door-title"), named ? titled(named) : "Come in");
   setText(byId("door-problem"), problem);
+  setText(byId("door-kept"), unsent(left));
   byId(byId("nickname").value ? "room" : "nickname").focus();
 }
 
@@ -124,9 +134,19 @@ byId("enter").addEventListener("submit", (event) => {
   if (reconnect) link.open();
 });
 
+// What was said in a room that is left and has not arrived there.
+function unsent(left) {
+  const count = left?.outbox.letters.length ?? 0;
+  if (!count) return "";
+  const said = count === 1 ? "1 message" : `${count} messages`;
+  const where = left.title && left.title !== left.name ? left.title : titled(left.asked);
+  return `${said} to ${where} ${count === 1 ? "is not sent. It is" : "are not sent. They are"} kept on this phone until you are there again.`;
+}
+
 // The room
 
 function enter(name) {
+  const behind = room && ![room.name, room.asked].includes(name) ? unsent(room) : "";
   room?.leave();
   log.clear();
   pins.clear();
@@ -141,11 +161,13 @@ function enter(name) {
     entry: (frame) => heard(mine, frame),
     gap: (gap) => log.gap(gap),
     caughtUp: () => caughtUp(mine),
-    letter: lettered,
+    letter: (...told) => mine === room && lettered(...told),
     reactions: (seq, counts) => log.reactions(seq, counts),
     typing: (nickname, member) => member !== link.member && status.typing(nickname, member),
     changed: () => status.draw(),
     refused: (error) => turnedAway(mine, error),
+    // Else this person would be counted in a room that the page does not show.
+    late: (ok) => [ok.room, ok.code].includes(room?.asked) || link.ask({ type: "leave", room: ok.room }).catch(() => {}),
   });
   room = status.room = mine;
   log.use(room, link.member);
@@ -153,10 +175,14 @@ function enter(name) {
   show(byId("inside"), true);
   setText(byId("title"), titled(name));
   setText(byId("door-problem"), "");
+  history.replaceState(null, "", `#room=${name}`);
   status.typists.clear();
-  byId("say").focus();
+  composer.entered();
+  composer.complain(behind);
+  mine.outbox.letters.forEach((letter) => log.showLetter(letter));
   if (link.state.name === "online") room.join();
-  else if (link.socket === null && link.state.name !== "offline") link.socket ?? started();
+  else if (link.state.name === "offline") link.wake();
+  else if (link.socket === null) started();
   status.draw();
 }
 
@@ -168,7 +194,6 @@ function started() {
 }
 
 function joined(mine, ok) {
-  mine.outbox ??= new Outbox(mine.name);
   remember("room", mine.name);
   history.replaceState(null, "", `#room=${mine.name}`);
   const title = mine.title === mine.name ? titled(mine.name) : mine.title;
@@ -176,7 +201,7 @@ function joined(mine, ok) {
   document.title = `${title} · Bandstand`;
   mine.outbox.letters.forEach((letter) => log.showLetter(letter));
   byId("messages").setAttribute("aria-busy", "true");
-  if (ok.pinned) pins.pin(ok.pinned, (seq) => messageAt(mine, seq));
+  pins.pin(ok.pinned ?? null, (seq) => messageAt(mine, seq));
 }
 
 // The message at a seq, from the page or else from the server.
@@ -215,16 +240,15 @@ function noteRead(mine) {
 
 // Somebody with the right to do so has taken this person out of the room.
 function removedFrom(mine, { reason, until, to }) {
-  room = status.room = null;
   if (to) remember("room", to);
   else forget("room");
   history.replaceState(null, "", location.pathname);
   if (to) {
-    openDoor(`${titled(mine.name)} has moved to ${titled(to)}. ${reason ? `${reason} ` : ""}Come in there.`);
+    goOut(`${titled(mine.name)} has moved to ${titled(to)}. ${reason ? `${reason} ` : ""}Come in there.`);
     return;
   }
-  const back = until ? ` You can come back after ${at(until * 1000 - link.skew)}.` : "";
-  openDoor(`You were taken out of ${titled(mine.name)}${reason ? `: ${reason}` : "."}${back}`);
+  const back = until ? ` You can come back after ${moment(until * 1000 - link.skew)}.` : "";
+  goOut(sentence(`You were taken out of ${titled(mine.name)}${reason ? `: ${reason}` : ""}`) + back);
 }
 
 function go(name) {
@@ -233,18 +257,13 @@ function go(name) {
 }
 
 function turnedAway(mine, error) {
-  mine.leave();
-  room = status.room = null;
+  if (mine !== room) return;
   history.replaceState(null, "", location.pathname);
-  openDoor(error.message);
+  goOut(refusal(error.message, error.after && Date.now() + error.after));
+  byId("room").value = mine.asked;
 }
 
 function say(text, replyTo) {
-  if (!room.outbox) {
-    composer.field.value = text;
-    composer.complain("One moment: still on the way into the room.");
-    return;
-  }
   log.showLetter(room.say(text, replyTo));
   log.toNewest();
   status.draw();
@@ -264,46 +283,44 @@ async function attempt(work) {
   }
 }
 
-function edit(item, text) {
-  const cid = crypto.getRandomValues(new Uint32Array(4)).join("-");
-  attempt(() => room.request({ type: "edit", cid, target: item.entry.seq, text }));
+// Rejects with words for people.
+async function edit(item, text) {
+  if (!room.joined) throw new Error(OFFLINE);
+  const frame = { type: "edit", cid: uuid7(), target: item.entry.seq, text };
+  try {
+    await room.request(frame, { patienceMs: EDIT_PATIENCE_MS, stumbles: 0 });
+  } catch (error) {
+    throw error instanceof Lost ? new Error(UNKNOWN) : error;
+  }
 }
 
 function askRemove(item) {
   const dialog = byId("delete-dialog");
   byId("delete-yes").onclick = () => {
     dialog.close();
-    const cid = crypto.getRandomValues(new Uint32Array(4)).join("-");
-    attempt(() => room.request({ type: "delete", cid, target: item.entry.seq }));
+    attempt(() => room.request({ type: "delete", cid: uuid7(), target: item.entry.seq }));
   };
   dialog.showModal();
 }
 
 function react(item, emoji) {
   const on = !item.pressed.has(emoji);
-  if (on) item.pressed.add(emoji);
-  else item.pressed.delete(emoji);
-  setChips(item, item.counts, log.acts);
-  attempt(() => room.request({ type: "react", target: item.entry.seq, emoji, on }));
+  const press = (pressed) => {
+    item.pressed[pressed ? "add" : "delete"](emoji);
+    setChips(item, item.counts, log.acts);
+  };
+  press(on);
+  attempt(async () => {
+    try {
+      await room.request({ type: "react", target: item.entry.seq, emoji, on });
+    } catch (error) {
+      press(!on);
+      throw error;
+    }
+  });
 }
 
 // Dialogs
-
-async function showPeople() {
-  const dialog = byId("people-dialog");
-  byId("people-list").replaceChildren();
-  setText(byId("people-rest"), "One moment …");
-  dialog.showModal();
-  await attempt(async () => {
-    const page = await room.request({ type: "members", page: 1 });
-    const cards = page.members.map(({ member, nickname, badge }) =>
-      make("li", {}, make("bdi", {}, nickname), badgeOf(badge), member === link.member ? " (you)" : ""),
-    );
-    byId("people-list").replaceChildren(...cards);
-    const rest = page.online - page.members.length;
-    setText(byId("people-rest"), rest > 0 ? `and ${rest.toLocaleString()} more` : "");
-  });
-}
 
 function showMenu() {
   setText(byId("menu-name"), room.nickname || recall("nickname", ""));
@@ -311,20 +328,25 @@ function showMenu() {
   byId("menu-dialog").showModal();
 }
 
-function goOut() {
-  byId("menu-dialog").close();
-  room?.leave();
+// Out of the room, for whatever reason, to the door.
+function goOut(problem = "") {
+  document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
+  const left = room;
+  left?.leave();
   room = status.room = null;
-  history.replaceState(null, "", location.pathname);
-  forget("room");
-  openDoor();
+  openDoor(problem, left);
 }
 
-byId("people").addEventListener("click", showPeople);
-byId("menu").addEventListener("click", showMenu);
-byId("leave").addEventListener("click", goOut);
-byId("rename").addEventListener("click", () => {
+function goAway() {
+  history.replaceState(null, "", location.pathname);
+  forget("room");
   goOut();
+}
+
+byId("menu").addEventListener("click", showMenu);
+byId("leave").addEventListener("click", goAway);
+byId("rename").addEventListener("click", () => {
+  goAway();
   byId("nickname").focus();
   byId("nickname").select();
 });
@@ -340,6 +362,7 @@ addEventListener("hashchange", () => {
 });
 
 startLook();
+showNotes(byId("notes"));
 const first = wanted() || recall("room", "");
 if (first && recall("nickname")) enter(first);
 else openDoor();

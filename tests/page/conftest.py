@@ -1,5 +1,6 @@
 """A phone with the page, and a server that can be made to misbehave."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,12 +9,36 @@ import pytest
 from bandstand.pages import assets
 from tests.client.fake_server import FakeHouse
 from tests.client.live import LiveHouse
+from tests.page.profiles import FLAGS, Profiles
 
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-PHONE = {"width": 360, "height": 740}
+PHONE = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2, "locale": "en-GB"}
+DESK = {"viewport": {"width": 1280, "height": 900}, "locale": "en-GB"}
+PATIENCE_MS = 60_000
+"""Nothing takes so long: longer than a page that has failed often waits before it tries again, 30 s."""
+CLOCK = """() => {
+    let now = Date.now();
+    Date.now = () => now;
+    window.letPass = ms => { now += ms; };
+}"""
+SCROLL = """async (log, top) => {
+    for (let n = 0; n < 2; n += 1) await new Promise(requestAnimationFrame);
+    log.scrollTop = top;
+}"""
+
+
+def wait_until(page: Any, is_so: Callable[[], bool], otherwise: str) -> None:
+    """For what the server was told; the browser is listened to meanwhile."""
+    give_up = time.monotonic() + PATIENCE_MS / 1000
+    while not is_so():
+        assert time.monotonic() < give_up, otherwise
+        page.wait_for_timeout(30)
+
+
+def stop_the_clock(page: Any) -> None:
+    """Of the page, and of what it loads from now on, so that nothing in it grows old on a machine that is slow: it goes
+    on by `letPass(ms)` alone. Timers run on."""
+    page.add_init_script(f"({CLOCK})()")
+    page.evaluate(CLOCK)
 
 
 def serve_page(path: str, headers: dict[str, str]) -> tuple[int, list[tuple[str, str]], bytes]:
@@ -43,18 +68,34 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+@pytest.fixture(scope="session")
+def profiles(browser: Any) -> Profiles:
+    return Profiles(browser, PHONE)
+
+
+@pytest.fixture(scope="session")
+def desk_profiles(browser: Any) -> Profiles:
+    return Profiles(browser, DESK)
+
+
 class Phone:
     """One browser profile: what it remembers stays over a reload. `complaints`: all that the console said."""
 
-    def __init__(self, browser: Any, live: Any, **more: Any) -> None:
-        self.live = live
-        self.context = browser.new_context(viewport=PHONE, device_scale_factor=2, locale="en-GB", **more)
+    def __init__(self, profiles: Profiles, live: Any, **media: Any) -> None:
+        """`media`: what the phone's owner prefers, as page.emulate_media takes it."""
+        self.live, self._profiles, self._media = live, profiles, media
+        self._profile = profiles.lend(live.url)
+        self.context = self._profile.context
         self.complaints: list[str] = []
         self.page = self.open("")
 
+    def put_away(self) -> None:
+        self._profiles.take_back(self._profile)
+
     def open(self, path: str) -> Any:
         page = self.context.new_page()
-        page.set_default_timeout(8_000)
+        page.set_default_timeout(PATIENCE_MS)
+        page.emulate_media(**self._media)
         page.on("console", lambda said: said.type in ("error", "warning") and self.complaints.append(said.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.goto(self.live.url + path)
@@ -67,7 +108,17 @@ class Phone:
         self.live_now()
 
     def live_now(self) -> None:
-        self.page.locator("#connection-text", has_text="Live").wait_for(timeout=40_000)
+        """In the room, and caught up with it."""
+        self.page.locator("#connection-text", has_text="Live").wait_for()
+        self.page.locator("#messages:not([aria-busy])").wait_for(state="attached")
+
+    def until(self, is_so: Callable[[], bool]) -> None:
+        wait_until(self.page, is_so, "the server was not told")
+
+    def scroll_to(self, top: int) -> None:
+        """Of a page that stands still: what is laid out anew in the frame of the screen in which somebody scrolls has
+        the last word."""
+        self.page.locator("#log").evaluate(SCROLL, top)
 
     def say(self, text: str) -> None:
         self.page.get_by_label("Your message").fill(text)
@@ -85,22 +136,22 @@ class Phone:
 
 
 @pytest.fixture
-def phone(browser: Any, live: LiveHouse) -> Iterator[Phone]:
-    carried = Phone(browser, live)
+def phone(profiles: Profiles, live: LiveHouse) -> Iterator[Phone]:
+    carried = Phone(profiles, live)
     yield carried
     complaints = [said for said in carried.complaints if "WebSocket connection to" not in said]
-    carried.context.close()
+    carried.put_away()
     assert complaints == []
 
 
 @pytest.fixture
-def another(browser: Any, live: LiveHouse) -> Iterator[Callable[..., Phone]]:
+def another(profiles: Profiles, live: LiveHouse) -> Iterator[Callable[..., Phone]]:
     made: list[Phone] = []
 
-    def make(**more: Any) -> Phone:
-        made.append(Phone(browser, live, **more))
+    def make(**media: Any) -> Phone:
+        made.append(Phone(profiles, live, **media))
         return made[-1]
 
     yield make
     for each in made:
-        each.context.close()
+        each.put_away()

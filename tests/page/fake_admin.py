@@ -8,20 +8,18 @@ import trio
 from attrs import define, field
 from wsproto import ConnectionType, WSConnection
 from wsproto import events as ws
+from wsproto.utilities import LocalProtocolError
+
+from actors.admin.commands import TABLE, read_args
+from actors.admin.orders import Denied, UndoKind
+from actors.admin.parsing import describe
+from actors.admin.roles import Role
 
 Frame = dict[str, Any]
+ANA = "m_01K4AAAAAAAAAAAAAAAAAAAAAA"
 PASSWORD = "long enough to be one"
-READS = ("act.list", "activity.page", "alert.ledger", "member.find", "report.list", "room.export", "timeline.export")
-ROLES = {
-    "viewer": READS[:5],
-    "moderator": ("message.hide", "message.restore", "message.pin", "message.unpin", "member.mute", "member.unmute",
-                  "member.kick", "member.message", "report.resolve", "room.slow", "act.undo"),
-    "operator": ("room.create", "room.freeze", "room.thaw", "room.clear", "room.close", "room.reopen", "room.evacuate",
-                 "room.return", "room.export", "member.ban", "member.unban", "house.announce", "house.calm",
-                 "house.uncalm", "alert.raise", "timeline.export"),
-    "safety": ("alert.update", "alert.cancel", "alert.all_clear", "alert.correct", "house.lockdown", "room.delete"),
-}  # fmt: skip
-EXACT = ("room.freeze", "message.hide", "room.slow", "house.lockdown")
+READS = tuple(name for name, spec in TABLE.items() if spec.reads)
+ROLES = tuple(role.word for role in Role)
 WORDS = {"actual": "SEND ALERT", "exercise": "DRILL", "test": "TEST"}
 RATES = {"messages": 12.5, "deliveries": 15_320.0, "bytes": 2.2e6, "joins": 3.0, "p50_ms": 4.0, "p99_ms": 31.0}
 
@@ -48,8 +46,28 @@ class FakeAdmin:
     acts: dict[str, Frame] = field(factory=dict)
     """By cid: a command that comes again is answered as it was."""
     reads: dict[str, list[Frame]] = field(factory=dict)
+    """The items of what a read lists."""
+    pages: dict[str, int] = field(factory=dict)
+    """So many items a page of a read."""
+    rooms_most: int = 5_000
+    """Rooms of a snapshot, the busiest; the others are its `more`."""
+    alerts_more: int = 0
+    refuse: set[str] = field(factory=set)
+    """Reads that are refused for the moment."""
+    unknown: set[str] = field(factory=set)
+    """Topics of which there is nothing yet."""
+    details: dict[str, Frame] = field(factory=dict)
+    """What a command's answer says besides, by its name."""
+    asked: set[str] = field(factory=set)
+    """Reads that came."""
     given: list[Frame] = field(factory=list)
     """Commands as they came, reads and dry runs left out."""
+    tried: list[Frame] = field(factory=list)
+    """Dry runs as they came."""
+    hold_closed: bool = False
+    """The TCP connection stays open after a bye and its close."""
+    closed: int = 0
+    """Closes that browsers have answered."""
     lose_answers: int = 0
     """So many commands are carried out and the connection is cut before the answer."""
     visits: "list[Visit]" = field(factory=list)
@@ -81,6 +99,10 @@ class FakeAdmin:
         for visit in list(self.visits):
             visit.scope.cancel()
 
+    def say_bye(self, code: int, word: str) -> None:
+        for visit in list(self.visits):
+            visit.say({"type": "bye", "code": code, "message": word})
+
     def note(self, kind: str, text: str, **more: Any) -> None:
         self.events.append({"n": len(self.events) + 1, "at": 1_790_000_000.0, "kind": kind, "text": text, **more})
 
@@ -91,6 +113,8 @@ class FakeAdmin:
                 visit.show(topic)
 
     def snapshot(self, topic: str) -> Frame:
+        if topic in self.unknown:
+            return {"unknown": True}
         kind, _, name = topic.partition(":")
         match kind:
             case "stats":
@@ -108,29 +132,85 @@ class FakeAdmin:
                                "online": [1_200.0 + n for n in range(60)]},
                 }  # fmt: skip
             case "rooms":
-                return {"rooms": list(self.rooms.values())}
+                rows = sorted(self.rooms.values(), key=lambda row: -row["online"])
+                more = len(rows) - self.rooms_most
+                return {"rooms": rows[: self.rooms_most], **({"more": more} if more > 0 else {})}
             case "alerts":
-                return {"alerts": self.alerts}
+                return {"alerts": self.alerts, **({"more": self.alerts_more} if self.alerts_more else {})}
             case "activity":
                 return {"events": self.events}
         row = self.rooms[name]
         policy = {"frozen": row["frozen"], "slow_s": row["slow_s"], "closed": row["closed"], "reason": ""}
         return {"row": row, "messages": self.messages.get(name, []), "members": self.members, "policy": policy}
 
+    def furnish(self) -> None:
+        """Something of everything that can be listed."""
+        mute = {"kind": "mute", "member": ANA, "address": "", "room": None, "until": None, "reason": "loud", "act": "a"}
+        act = {
+            "act": "act_9",
+            "name": "room.freeze",
+            "args": {"room": "camp"},
+            "operator": "maria",
+            "reason": "fight",
+            "at": 1.0,
+            "undo": "exact",
+            "undo_until": None,
+            "undone": False,
+            "affected": 404,
+        }
+        self.reads = {
+            "act.list": [act],
+            "report.list": [{"report": "r1", "room": "camp", "seq": 4, "why": "insults", "at": 1.0}],
+            "alert.ledger": [{"member": ANA, "nickname": "Ana", "state": "seen", "at": 1.0, "note": "left mast",
+                              "help": True, "helped": False}],
+            "member.list": [{"member": ANA, "nickname": "Ana", "rooms": ["camp"]}],
+            "operator.list": [{"name": "maria", "role": "owner", "disabled": False, "seen": 1.0},
+                              {"name": "ben", "role": "viewer", "disabled": False, "seen": None}],
+            "session.list": [{"session": "s_1", "operator": "maria", "role": "owner", "address": "::1", "created": 1.0},
+                             {"session": "s_2", "operator": "ben", "role": "viewer", "address": "::1", "created": 1.0}],
+            "audit.page": [{"row": n, "at": 1.0, "operator": "maria", "address": "::1", "command": "house.lockdown",
+                            "args": {"level": 1}, "reason": "raid", "result": result}
+                           for n, result in ((2, "break_glass"), (1, "ok"))],
+        }  # fmt: skip
+        token = {"name": "wall", "role": "viewer", "author": "maria", "created": 1.0, "expires": None, "seen": None}
+        self.details = {
+            "operator.list": {"tokens": [{**token, "token": "t_1", "revoked": None},
+                                         {**token, "token": "t_0", "revoked": 2.0}]},
+            "house.show": {"sanctions": [mute, {**mute, "kind": "ban", "member": None, "address": "10.0.0.9"}],
+                           "sanctions_total": 2},
+            "member.show": {"member": ANA, "nickname": "Ana", "badge": "first aid", "role": "steward", "online": True,
+                            "connections": 2, "rooms": ["camp"], "first_seen": 1.0, "last_seen": 2.0,
+                            "sanctions": [mute]},
+            "audit.verify": {"whole": True},
+        }  # fmt: skip
+        self.note("act", "ben asks a second person for room.evacuate", operator="ben", data={
+            "pending": "p_1", "expires": 1_790_000_055.0, "name": "room.evacuate", "reason": "crush",
+            "args": {"room": "camp", "to": "main-stage"}})  # fmt: skip
+
     def carry_out(self, frame: Frame, operator: str) -> Frame:
         """The answer to a command, without `re`."""
         name, args = frame["name"], frame.get("args", {})
+        read = read_args(TABLE[name], args, 1_790_000_000.0)
+        if isinstance(read, Denied) or TABLE[name].role.word not in ROLES[: ROLES.index(self.role) + 1]:
+            said = read.message if isinstance(read, Denied) else "not for you"
+            return {"type": "error", "code": "bad_frame", "message": said, "retry": False}
+        if name in self.refuse:
+            return {"type": "error", "code": "busy", "message": "not just now", "retry": True}
+        more = self.details.get(name, {})
         if name in READS:
-            return {"type": "ok", "detail": {"items": self.reads.get(name, []), "more": False, "next": None}}
-        undo = "exact" if name in EXACT else "none"
+            self.asked.add(name)
+            return {"type": "ok", "detail": {**self.page(name, args), **more}}
         affected = self.rooms[args["room"]]["online"] if args.get("room") in self.rooms else 1_204
         ok = {
-            "type": "ok", "act": f"act_{len(self.acts) + 1}", "rev": 1, "affected": affected, "undo": undo,
-            "undo_until": 1_790_000_600.0, "dry_run": bool(frame.get("dry_run")), "detail": {},
+            "type": "ok", "act": f"act_{len(self.acts) + 1}", "rev": 1, "affected": affected,
+            "undo": TABLE[name].undo.value,
+            "undo_until": 1_790_000_600.0 if TABLE[name].undo is UndoKind.EXACT else None,
+            "dry_run": bool(frame.get("dry_run")), "detail": more,
         }  # fmt: skip
         if not frame.get("reason"):
             return {"type": "error", "code": "bad_frame", "message": "a reason is missing", "retry": False}
         if frame.get("dry_run"):
+            self.tried.append(frame)
             return ok
         if frame["cid"] in self.acts:
             return self.acts[frame["cid"]]
@@ -141,6 +221,22 @@ class FakeAdmin:
         self._do(name, args)
         self.note("act", name, operator=operator, act=ok["act"], room=args.get("room"))
         return ok
+
+    def page(self, name: str, args: Frame) -> Frame:
+        """Of rooms by name, of others by their place in the list."""
+        begun = args.get("after") or args.get("before") or 0
+        most = self.pages.get(name, 5_000)
+        if name == "room.list":
+            items = [self.rooms[each] for each in sorted(self.rooms) if each > (begun or "")]
+            last = items[:most][-1]["room"]
+        elif name == "activity.page":
+            items = [each for each in self.reads.get(name, []) if each["n"] < (begun or 5_000)]
+            last = None
+        else:
+            items = self.reads.get(name, [])[int(begun) :]
+            last = str(int(begun) + most) if name == "member.list" else int(begun) + most
+        more = len(items) > most
+        return {"items": items[:most], "more": more, "next": last if more else None}
 
     def _do(self, name: str, args: Frame) -> None:
         match name:
@@ -153,6 +249,11 @@ class FakeAdmin:
                 for message in self.messages[args["room"]]:
                     if message["seq"] == args["seq"]:
                         message["hidden"] = name == "message.hide"
+            case "help.resolve":
+                for row in self.reads["alert.ledger"]:
+                    row["helped"] = row["member"] == args["member"] or row["helped"]
+                (alert,) = [each for each in self.alerts if each["id"] == args["alert"]]
+                alert["ledger"]["helped"] = sum(row["helped"] for row in self.reads["alert.ledger"])
             case "alert.raise":
                 counts = {
                     "targeted": 1_204,
@@ -201,14 +302,18 @@ class Visit:
                     nursery.start_soon(self.write)
                     await self.read()
                     nursery.cancel_scope.cancel()
-        except* (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass
+        except* (trio.BrokenResourceError, trio.ClosedResourceError, LocalProtocolError):
+            pass  # The last: something was to be said after the browser had said goodbye.
         finally:
             self.house.visits.remove(self)
 
     async def write(self) -> None:
         async for frame in self.queue:
             await self.stream.send_all(self.ws.send(ws.TextMessage(data=json.dumps(frame))))
+            if frame["type"] == "bye":
+                await self.stream.send_all(self.ws.send(ws.CloseConnection(frame["code"])))
+                if not self.house.hold_closed:
+                    self.scope.cancel()
 
     async def read(self) -> None:
         self.say({"type": "hello", "v": 1, "node": "fake", "event": "North Fields", "now": 1_790_000_000.0,
@@ -223,6 +328,9 @@ class Visit:
                         self.take(json.loads(text))
                         text = ""
                 elif isinstance(event, ws.CloseConnection):
+                    self.house.closed += 1
+                    if self.house.hold_closed:
+                        await trio.sleep_forever()
                     return
 
     def take(self, frame: Frame) -> None:
@@ -259,11 +367,12 @@ class Visit:
         self.operator = known or frame["operator"]
         session = f"session-{len(house.sessions) + 1}"
         house.sessions[session] = self.operator
-        names = list(ROLES)[: list(ROLES).index(house.role) + 1]
+        role = next(each for each in Role if each.word == house.role)
         commands = [
-            {"name": name, "role": role, "undo": "exact" if name in EXACT else "none", "second": False,
-             "reads": name in READS, "confirm": name == "alert.raise", "summary": "", "args": {}}
-            for role in names for name in ROLES[role]
+            {"name": name, "role": spec.role.word, "undo": spec.undo.value, "second": spec.second is not None,
+             "reads": spec.reads, "confirm": spec.confirm is not None, "timed": spec.timed, "summary": spec.summary,
+             "args": describe(spec.args)}
+            for name, spec in TABLE.items() if spec.role <= role
         ]  # fmt: skip
         return {
             "type": "ready", "operator": self.operator, "role": house.role, "session": "s_1", "token": session,

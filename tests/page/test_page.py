@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from gateway.protocol import client, server
+from gateway.protocol import client, orders, server
+from gateway.protocol.codec import client_decoder
 from tests.client.fake_server import Close, Fault, no
 from tests.client.live import LiveHouse
-from tests.page.conftest import Phone
+from tests.page.conftest import Phone, stop_the_clock
 
 pytestmark = pytest.mark.browser
 
@@ -61,6 +62,30 @@ def test_offline_is_said_words_wait_and_go_once_when_it_is_back(phone: Phone, li
     assert phone.page.locator("#offline").is_hidden()
 
 
+def test_trying_now_leaves_the_keyboard_where_it_was(phone: Phone, live: LiveHouse) -> None:
+    """The button was disabled while it tried, and the focus fell to the top of the page."""
+    phone.come_in()
+    phone.go_offline()
+    live.house.silent = True
+    retry = phone.page.get_by_role("button", name="Try now")
+    retry.wait_for()
+    live.house.down = False
+    retry.focus()
+    retry.press("Enter")
+    phone.page.locator("#connection-text", has_text="Connecting").wait_for()
+    phone.page.locator("#retry:is(:disabled, [aria-disabled=true])").wait_for()
+    assert phone.page.evaluate("() => document.activeElement.id") == "retry"
+
+
+def test_a_question_while_the_line_is_closing_is_asked_when_it_is_back(phone: Phone, live: LiveHouse) -> None:
+    """The close was heard and TCP was open still: asked again at once, for ever, nothing else could run on the page."""
+    phone.come_in()
+    live.call(live.house.say_all, Close(4100, held=True))
+    phone.until(lambda: "closed 4100" in live.house.log)
+    phone.page.get_by_role("button", name="person here").click()
+    phone.page.get_by_role("dialog").get_by_text("Ana (you)").first.wait_for()
+
+
 def test_what_is_not_sent_survives_a_reload(phone: Phone, live: LiveHouse) -> None:
     phone.come_in()
     phone.go_offline()
@@ -79,9 +104,21 @@ def test_what_is_not_sent_survives_a_reload(phone: Phone, live: LiveHouse) -> No
 
 def test_what_was_on_its_way_at_a_reload_goes_again_under_the_same_name(phone: Phone, live: LiveHouse) -> None:
     phone.come_in()
-    live.house.faults[live.house.step + 2] = Fault.STALL
+    decode = client_decoder()
+
+    def store_and_fall_silent(text: str) -> list[Any] | None:
+        frame = decode(text)
+        if not isinstance(frame, client.Send):
+            return None
+        live.house.overhear = lambda text: None
+        live.house.visits[0]._stalled = True
+        live.house.visits[0]._store(frame, stage(live))
+        return []
+
+    live.house.overhear = store_and_fall_silent
     phone.say("on its way")
-    phone.page.locator("#pending", has_text="sending").wait_for()
+    phone.until(lambda: bool(stage(live).entries))
+    assert phone.page.locator("#pending .mark").inner_text() == "sending"
     phone.page.reload()
     phone.message("on its way").get_by_label("stored").wait_for()
     assert [entry.text for entry in stage(live).entries] == ["on its way"]
@@ -121,17 +158,39 @@ def test_an_answer_that_was_lost_does_not_make_two_messages(phone: Phone, live: 
 
     live.call(cut_after_storing)
     phone.say("only once")
-    phone.message("only once").get_by_label("stored").wait_for(timeout=20_000)
+    phone.message("only once").get_by_label("stored").wait_for()
     phone.live_now()
     assert texts(phone) == ["only once"]
     assert [entry.text for entry in stage(live).entries] == ["only once"]
 
 
+def test_a_word_that_was_heard_back_waits_no_more_although_its_answer_was_lost(phone: Phone, live: LiveHouse) -> None:
+    """Somebody whose connection went between the two was told of one message more than was waiting."""
+    phone.come_in()
+    decode = client_decoder()
+
+    def store_without_answer(text: str) -> list[Any] | None:
+        frame = decode(text)
+        if not isinstance(frame, client.Send):
+            return None
+        live.house.visits[0]._store(frame, stage(live))
+        return []
+
+    live.house.overhear = store_without_answer
+    phone.say("heard")
+    phone.message("heard").get_by_label("stored").wait_for()
+    phone.go_offline()
+    phone.page.get_by_text("Offline since").wait_for()
+    phone.say("not heard")
+    phone.page.get_by_text("1 waiting").wait_for()
+
+
 def test_close_codes_decide_whether_the_page_comes_back(phone: Phone, live: LiveHouse) -> None:
     phone.come_in()
+    arrivals = live.house.arrivals
     live.call(live.house.say_all, Close(4200, 100))
+    phone.until(lambda: live.house.arrivals > arrivals)
     phone.live_now()
-    phone.page.wait_for_function("() => document.querySelector('#connection-text').textContent === 'Live'")
     live.call(live.house.say_all, Close(4409))
     phone.page.get_by_text("You are here in too many windows").wait_for()
     arrivals = live.house.arrivals
@@ -221,6 +280,7 @@ def test_reply_edit_delete_and_react(phone: Phone, live: LiveHouse) -> None:
 
 def test_typing_and_people(phone: Phone, live: LiveHouse) -> None:
     phone.come_in()
+    stop_the_clock(phone.page)  # It is shown for a few seconds.
     typing = server.TypingFrame("blue-stage", BO, "Bo")
     live.call(live.house.say_all, typing)
     phone.page.get_by_text("Bo\u2069 is writing").wait_for()
@@ -243,9 +303,8 @@ def test_the_past_is_loaded_and_the_page_stays_small(phone: Phone, live: LiveHou
     phone.message("number 600.").wait_for()
     count = "() => document.querySelectorAll('#messages > *').length"
     assert phone.page.evaluate(count) == 60
-    log = phone.page.locator("#log")
     for first in (491, 441, 391, 341, 291):
-        log.evaluate("log => { log.scrollTop = 60; }")
+        phone.scroll_to(60)
         phone.message(f"number {first}.").wait_for(state="attached")
     assert phone.page.evaluate(count) <= 300
     assert phone.message("number 600.").count() == 0
@@ -300,7 +359,7 @@ def test_unread_is_counted_while_somebody_reads_above(phone: Phone, live: LiveHo
     live.call(lambda: [stage(live).say("Bo", f"number {n}.", BO) for n in range(40)])
     phone.come_in()
     phone.message("number 39.").wait_for()
-    phone.page.locator("#log").evaluate("log => { log.scrollTop = 300; }")
+    phone.scroll_to(300)
     phone.page.get_by_role("button", name="Newest").wait_for()
     live.call(stage(live).say, "Bo", "look here", BO)
     phone.page.get_by_role("button", name="1 new").click()
@@ -335,7 +394,7 @@ def test_whatever_people_write_is_text(phone: Phone, live: LiveHouse) -> None:
 
     live.call(hostile)
     phone.come_in(nickname="<i>Ana</i>")
-    phone.live_now()
+    phone.page.locator("#messages", has_text=PAYLOADS[-1]).wait_for()
     assert texts(phone) == PAYLOADS
     assert phone.page.locator("#messages .name").first.inner_text() == PAYLOADS[0][:32]
     for payload in PAYLOADS:
@@ -384,3 +443,163 @@ def test_what_the_page_does_not_know_is_ignored(phone: Phone, live: LiveHouse) -
     live.call(newer)
     phone.message("after it").wait_for()
     assert phone.page.locator(".gap").count() == 0
+
+
+def test_a_quoted_and_a_pinned_message_that_are_not_on_the_page_are_loaded_around(
+    phone: Phone, live: LiveHouse
+) -> None:
+    """Both ways were offered and led nowhere: the page holds the last 60."""
+
+    def fill() -> None:
+        for n in range(1, 201):
+            stage(live).say("Bo", f"number {n}.", BO)
+        stage(live).add(server.MessageFrame, BO, "Bo", "quoting", text="as I said", reply_to=100)
+        stage(live).add(orders.PinnedFrame, BO, 20)
+
+    live.call(fill)
+    phone.come_in()
+    phone.message("as I said").locator(".quote").click()
+    phone.page.wait_for_function("() => document.activeElement.innerText?.includes('number 100.')")
+    assert phone.message("number 100.").is_visible()
+    phone.page.get_by_role("button", name="Newest").click()
+    phone.message("as I said").wait_for()
+    phone.page.locator("#pinned", has_text="number 20.").get_by_role("button", name="Show").click()
+    phone.page.wait_for_function("() => document.activeElement.innerText?.includes('number 20.')")
+    assert phone.message("number 20.").is_visible()
+    phone.scroll_to(0)
+    phone.message("number 1.").wait_for()
+    phone.say("still here")
+    phone.message("still here").get_by_label("stored").wait_for()
+    phone.page.wait_for_function(
+        "() => document.querySelector('#messages').lastElementChild.innerText.includes('here')"
+    )
+    phone.go_offline()
+    phone.page.get_by_text("Offline since").wait_for()
+    phone.page.locator("#pinned").get_by_role("button", name="Show").click()
+    phone.page.get_by_text("You are offline, and that message is not on this page.").wait_for()
+
+
+def test_a_quoted_message_that_is_no_longer_kept_is_said_to_be_so(phone: Phone, live: LiveHouse) -> None:
+    def fill() -> None:
+        for n in range(1, 11):
+            stage(live).say("Bo", f"number {n}.", BO)
+        stage(live).add(server.MessageFrame, BO, "Bo", "quoting", text="as I said", reply_to=2)
+        stage(live).oldest = 9
+
+    live.call(fill)
+    phone.come_in()
+    phone.message("as I said").locator(".quote").click()
+    phone.page.get_by_text("That message is no longer kept.").wait_for()
+    assert texts(phone) == ["number 9.", "number 10.", "as I said"]
+    phone.page.get_by_text("Older messages are no longer kept.").wait_for()
+    assert phone.page.get_by_text("This is where the room begins.").is_hidden()
+
+
+def test_what_comes_while_the_newest_are_read_is_not_left_out(phone: Phone, live: LiveHouse) -> None:
+    live.call(lambda: [stage(live).say("Bo", f"number {n}.", BO) for n in range(1, 201)])
+    phone.come_in()
+    live.call(stage(live).add, server.MessageFrame, BO, "Bo", "quoting", text="as I said", reply_to=20)
+    phone.message("as I said").locator(".quote").click()
+    phone.message("number 20.").wait_for()
+    decode, once = client_decoder(), [True]
+
+    def overtake(text: str) -> list[Any] | None:
+        frame = decode(text)
+        is_newest = isinstance(frame, client.History) and frame.before is None and frame.after is None
+        if not is_newest or not (once and once.pop()):
+            return None
+        page = live.house.visits[0]._history(frame, stage(live))
+        stage(live).say("Bo", "meanwhile", BO)
+        return [page]
+
+    live.house.overhear = overtake
+    phone.page.get_by_role("button", name="Newest").click()
+    phone.message("meanwhile").wait_for()
+
+
+def test_words_that_are_taken_away_are_taken_from_quotes_too(phone: Phone, live: LiveHouse) -> None:
+    def fill() -> None:
+        stage(live).say("Bo", "her address is Oak Lane 3", BO)
+        stage(live).add(server.MessageFrame, BO, "Bo", "quoting", text="do not say that", reply_to=1)
+
+    live.call(fill)
+    phone.come_in()
+    phone.page.locator(".quote", has_text="Oak Lane").wait_for()
+    live.call(stage(live).add, orders.HiddenFrame, BO, 1)
+    phone.page.locator(".quote", has_text="Hidden by the stewards").wait_for()
+    assert "Oak Lane" not in phone.page.content()
+
+
+def test_nothing_is_said_of_a_room_before_anything_is_known_of_it(phone: Phone, live: LiveHouse) -> None:
+    """On the way in it said "Nobody has said anything yet", and "1 person here"."""
+    live.house.silent = True
+    phone.page.get_by_label("Your name").fill("Ana")
+    phone.page.get_by_label("Room or code").fill("blue-stage")
+    phone.page.get_by_role("button", name="Come in").click()
+    phone.page.get_by_text("Offline since").wait_for()
+    assert phone.page.get_by_text("Nobody has said anything yet").is_hidden()
+    assert phone.page.locator("#people").inner_text() == "Who is here"
+    phone.page.locator("#people").click()
+    phone.page.get_by_role("dialog").get_by_text("You are offline: nobody can tell who is here").wait_for()
+
+
+def test_a_room_that_was_left_on_the_way_in_is_left(phone: Phone, live: LiveHouse) -> None:
+    """The answer came too late for the page, and the room counted one more than it had."""
+    phone.come_in(room="main-stage")
+    held: list[str] = []
+
+    def hold(text: str) -> list[Any] | None:
+        if '"join"' not in text or "blue-stage" not in text:
+            return None
+        held.append(text)
+        return []
+
+    live.house.overhear = hold
+    phone.page.goto(live.url + "#room=blue-stage")
+    phone.until(lambda: bool(held))
+    phone.page.goto(live.url + "#room=main-stage")
+    phone.live_now()
+
+    def answer() -> None:
+        visit = live.house.visits[0]
+        for frame in visit._join(client_decoder()(held[0]), stage(live)):
+            visit.push(frame)
+
+    live.call(answer)
+    phone.until(lambda: stage(live).visits == [])
+    assert len(live.house.room("main-stage").visits) == 1
+
+
+def test_a_reaction_that_did_not_count_is_not_shown_as_given(phone: Phone, live: LiveHouse) -> None:
+    live.call(stage(live).say, "Bo", "who has a tent?", BO)
+    live.call(stage(live).reactions.update, {1: {"🎉": {"x"}}})
+    phone.come_in()
+    live.house.refuse = lambda frame: no(frame, "muted") if isinstance(frame, client.React) else None
+    chip = phone.message("who has a tent?").get_by_role("button", name="🎉 1")
+    chip.click()
+    phone.page.get_by_text("muted it is").wait_for()
+    assert chip.get_attribute("aria-pressed") == "false"
+
+
+def test_a_message_that_is_no_longer_pinned_after_a_loss_is_not_shown_as_pinned(phone: Phone, live: LiveHouse) -> None:
+    """Who missed more than is replayed missed the unpinning too; the answer to the join says what is pinned."""
+    live.call(stage(live).say, "Bo", "meet at the oak", BO)
+    phone.come_in()
+    live.call(stage(live).add, orders.PinnedFrame, BO, 1)
+    phone.page.locator("#pinned", has_text="meet at the oak").wait_for()
+    live.call(live.house.cut_all)
+    phone.page.locator("#pinned").wait_for(state="hidden")
+
+
+def test_reactions_that_come_after_the_messages_take_nobody_away_from_the_newest(phone: Phone, live: LiveHouse) -> None:
+    """They made the messages longer, and the newest was out of sight; with a frame of the screen at the wrong moment
+    the page took that for somebody reading further up, and stayed there."""
+    live.call(lambda: [stage(live).say("Bo", f"number {n}.", BO) for n in range(1, 41)])
+    live.call(stage(live).reactions.update, {seq: {"🎉": {"x"}} for seq in range(30, 41)})
+    phone.come_in()
+    phone.message("number 40.").get_by_role("button", name="🎉 1").wait_for()
+    below = "() => { const l = document.querySelector('#log'); return l.scrollHeight - l.scrollTop - l.clientHeight; }"
+    phone.page.wait_for_function(f"() => ({below})() < 5")
+    live.call(stage(live).say, "Bo", "look here", BO)
+    phone.message("look here").wait_for()
+    phone.page.wait_for_function(f"() => ({below})() < 5")

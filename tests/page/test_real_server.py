@@ -2,7 +2,6 @@
 
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trio
@@ -12,6 +11,7 @@ from gateway.app import App
 from gateway.settings import Settings
 from tests.cli.running import settings_of
 from tests.page.conftest import Phone
+from tests.page.profiles import Profiles
 
 
 class RealHouse:
@@ -27,12 +27,13 @@ class RealHouse:
         self._token = trio.lowlevel.current_trio_token()
         async with App(self._settings, routes=routes(self._settings.event)).serve() as serving:
             self.url = f"http://127.0.0.1:{serving.addresses[0].port}/"
+            self.setup_code = serving.setup
             self._ready.set()
             await self._stop.wait()
 
     def __enter__(self) -> "RealHouse":
         self._thread.start()
-        assert self._ready.wait(20)
+        assert self._ready.wait(60), "it did not start"
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -41,9 +42,9 @@ class RealHouse:
 
 
 @pytest.mark.browser
-def test_two_phones_talk_through_the_real_server(browser: Any, tmp_path: Path) -> None:
+def test_two_phones_talk_through_the_real_server(profiles: Profiles, tmp_path: Path) -> None:
     with RealHouse(settings_of(tmp_path, event="North <Fields>")) as house:
-        phones = [Phone(browser, house) for _ in range(2)]
+        phones = [Phone(profiles, house) for _ in range(2)]
         ana, bo = phones
         assert ana.page.title() == "North <Fields>"
         ana.come_in("Ana", "main-stage")
@@ -67,4 +68,4 @@ def test_two_phones_talk_through_the_real_server(browser: Any, tmp_path: Path) -
         ana.message("who has a tent?").get_by_label("stored").wait_for()
         for phone in phones:
             assert phone.complaints == []
-            phone.context.close()
+            phone.put_away()

@@ -1,6 +1,7 @@
 // The alerts in force: above everything else on the page, over reloads and reconnects, until they are withdrawn or expire.
 
 import { closing, dress, face, graver, statusWord, wordsOf } from "./face.js";
+import { LONGEST_TIMER_MS } from "./link.js";
 import { Receipts } from "./receipts.js";
 import { recall, remember } from "./store.js";
 import { byId, make, setText, show } from "./words.js";
@@ -9,7 +10,8 @@ const WHY = { cancelled: "It was cancelled.", expired: "Its time is over.", clea
 const OVER_MS = 60_000;
 const NOTE = 200;
 
-// A record: {frame, ends, told: [states], read, help: "" | "asked" | "answered"}. `ends`: its expiry by this device's own clock,
+// A record: {frame, ends, told: [states], read, help: "" | "asked" | "answered", note}. `note`: what is being written for the
+// call for help, which outlives a new revision. `ends`: its expiry by this device's own clock,
 // so that it is known without a server too.
 export class Alerts {
   constructor(link) {
@@ -68,7 +70,7 @@ export class Alerts {
       return;
     }
     this.receipts.drop(frame.id, (kept) => kept.rev < frame.rev && kept.state !== "help");
-    this.held.set(frame.id, { frame, ends, told: ["received"], read: false, help: known?.help ?? "" });
+    this.held.set(frame.id, { frame, ends, told: ["received"], read: false, help: known?.help ?? "", note: known?.note ?? "" });
     this.receipts.add(frame, "received");
     this.keep();
     this.watchTheClock();
@@ -114,7 +116,7 @@ export class Alerts {
     clearTimeout(this.clock);
     for (const [id, { ends }] of this.held) if (ends !== null && ends <= Date.now()) this.end(id, WHY.expired);
     const next = Math.min(...[...this.held.values()].map(({ ends }) => ends ?? Infinity));
-    if (next < Infinity) this.clock = setTimeout(() => this.watchTheClock(), Math.min(next - Date.now() + 50, 2 ** 31 - 1));
+    if (next < Infinity) this.clock = setTimeout(() => this.watchTheClock(), Math.min(next - Date.now() + 50, LONGEST_TIMER_MS));
   }
 
   // What the person does
@@ -152,6 +154,7 @@ export class Alerts {
     const record = this.held.get(receipt.alert);
     if (!record || receipt.state !== "help") return;
     record.help = refused ? "" : "answered";
+    if (refused) record.note = receipt.note ?? "";
     record.problem = refused ? `Your call did not get through: ${refused.message}` : "";
     this.keep();
   }
@@ -188,18 +191,24 @@ export class Alerts {
     const view = make("article", { class: "alert", "data-rev": frame.rev, "data-alert": frame.id });
     dress(view, frame);
     const note = make("input", { type: "text", maxlength: NOTE, class: "alert-note", "aria-label": "Where are you, what do you need? (optional)", placeholder: "Where are you, what do you need?" });
+    note.value = record.note ?? "";
+    note.addEventListener("input", () => {
+      record.note = note.value;
+      this.remembered();
+    });
     const form = make(
       "form",
-      { class: "alert-help", hidden: true, novalidate: true },
+      { class: "alert-help", hidden: !record.note, novalidate: true },
       note,
       make("button", { type: "submit", class: "alert-button alert-send" }, "Call for help"),
     );
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       show(form, false);
+      record.note = "";
       this.callForHelp(record, note.value.trim());
     });
-    const help = make("button", { type: "button", class: "alert-button alert-need", "aria-expanded": "false" }, "I need help");
+    const help = make("button", { type: "button", class: "alert-button alert-need", "aria-expanded": String(Boolean(record.note)) }, "I need help");
     help.addEventListener("click", () => {
       show(form, form.hidden);
       help.setAttribute("aria-expanded", String(!form.hidden));

@@ -1,4 +1,4 @@
-// One message on the page.
+// One message on the page, and how a keyboard moves among them.
 
 import { at, badgeOf, hue, iso, make, setText } from "./words.js";
 
@@ -30,20 +30,29 @@ export function bubble(entry, me, acts) {
 }
 
 function quoteOf(seq, acts) {
-  const words = acts.quoted(seq);
-  return make(
+  const quote = make(
     "button",
-    { type: "button", class: "quote", tabindex: "-1", click: () => acts.jump(seq) },
-    make("bdi", { class: "quote-name" }, words?.nickname ?? "an earlier message"),
-    make("span", { class: "quote-text", dir: "auto" }, words?.text ?? ""),
+    { type: "button", class: "quote", "data-quotes": seq, tabindex: "-1", click: () => acts.jump(seq) },
+    make("bdi", { class: "quote-name" }),
+    make("span", { class: "quote-text", dir: "auto" }),
   );
+  fillQuote(quote, acts.quoted(seq));
+  return quote;
 }
+
+// entry: the message that is quoted, where the page has it.
+export function fillQuote(quote, entry) {
+  setText(quote.querySelector(".quote-name"), entry?.nickname ?? "an earlier message");
+  setText(quote.querySelector(".quote-text"), entry ? shownText(entry) : "");
+}
+
+const shownText = (entry) => (entry.deleted ? "This message was removed" : entry.hidden ? "Hidden by the stewards" : entry.text);
 
 export function redraw(item) {
   const { entry, element } = item;
   const gone = Boolean(entry.deleted || entry.hidden);
   element.classList.toggle("gone", gone);
-  setText(item.text, entry.deleted ? "This message was removed" : entry.hidden ? "Hidden by the stewards" : entry.text);
+  setText(item.text, shownText(entry));
   if (gone) {
     setChips(item, {}, null);
     element.querySelector(".quote")?.remove();
@@ -131,4 +140,35 @@ export function joinUp(element, before) {
   const together =
     one && other && one.member === other.member && one.badge === other.badge && Math.abs(one.ts - other.ts) * 1000 < TOGETHER_MS && !one.letter === !other.letter;
   element.classList.toggle("follows", Boolean(together));
+}
+
+// Keyboard: one stop for all messages; arrows move among them
+
+export function rove(list) {
+  if (list.querySelector('[tabindex="0"]')) return;
+  const last = [...list.querySelectorAll(".message")].at(-1);
+  if (last) stopAt(list, last);
+}
+
+export function stopAt(list, element) {
+  list.querySelectorAll('[tabindex="0"]').forEach((each) => each.setAttribute("tabindex", "-1"));
+  element.setAttribute("tabindex", "0");
+  element.querySelectorAll(".more, .chip, .quote").forEach((each) => each.setAttribute("tabindex", "0"));
+}
+
+export function keyAmong(list, event) {
+  const here = event.target.closest?.(".message");
+  if (!here || event.target.closest(".actions")) return;
+  const messages = [...list.querySelectorAll(".message")];
+  const index = messages.indexOf(here);
+  const to = { ArrowUp: index - 1, ArrowDown: index + 1, Home: 0, End: messages.length - 1 }[event.key];
+  if (messages[to]) {
+    event.preventDefault();
+    closeActions(list);
+    stopAt(list, messages[to]);
+    messages[to].focus();
+  } else if (event.key === "Enter" && event.target === here) {
+    event.preventDefault();
+    here.querySelector(".more:not([hidden])")?.click();
+  }
 }

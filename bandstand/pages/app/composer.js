@@ -1,11 +1,13 @@
-// The line to write in: a message, an answer to one, or a new text for one's own.
+// The line to write in: a message, an answer to one, or a new text for one's own. What was typed and not sent is kept on
+// this device; a new text stays in the line until it is known to be stored.
 
+import { forget, forgottenElsewhere, recall, remember } from "./store.js";
 import { byId, setText, show } from "./words.js";
 
 const TYPING_MS = 3_000;
 const LINES = 5;
 
-// acts: say(text, replyTo), edit(item, text), typing(), busy() -> why nothing can be said now, or ""
+// acts: say(text, replyTo), edit(item, text) resolves when it is stored, typing(), busy() -> why nothing can be said now, or ""
 export class Composer {
   constructor(acts) {
     this.acts = acts;
@@ -14,7 +16,10 @@ export class Composer {
     this.problem = byId("composer-problem");
     this.limit = 2_000;
     this.about = null;
+    this.draft = ""; // What an edit has taken the place of.
     this.typedAt = 0;
+    this.kept = this.field.value = recall("draft", ""); // What this tab holds of the draft that all tabs share.
+    forgottenElsewhere("draft", () => this.keep());
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.submit();
@@ -34,6 +39,7 @@ export class Composer {
 
   changed() {
     setText(this.problem, "");
+    this.keep();
     this.grow();
     const now = Date.now();
     if (this.field.value && now - this.typedAt >= TYPING_MS) {
@@ -49,12 +55,31 @@ export class Composer {
     this.field.rows = Math.max(1, Math.min(LINES, Math.round(inner / line)));
   }
 
+  write(text) {
+    this.field.value = text;
+    this.keep();
+    this.grow();
+  }
+
+  // A phone closes a page in the background when it likes to. What an edit has in the line is no draft: it would come back as
+  // a new message. What another tab has kept since is not for this one to forget.
+  keep() {
+    const text = this.about?.kind === "edit" ? this.draft : this.field.value;
+    if (text) remember("draft", text);
+    else if (recall("draft", "") === this.kept) forget("draft");
+    this.kept = text;
+  }
+
   submit() {
     const text = this.field.value.trim();
-    if (!text) return;
+    if (!text || this.about?.underway) return;
     const length = [...text].length;
     if (length > this.limit) {
       setText(this.problem, `At most ${this.limit} characters; this is ${length}.`);
+      return;
+    }
+    if (this.about?.kind === "edit") {
+      this.change(this.about, text);
       return;
     }
     const why = this.acts.busy();
@@ -62,12 +87,31 @@ export class Composer {
       setText(this.problem, why);
       return;
     }
-    if (this.about?.kind === "edit") this.acts.edit(this.about.item, text);
-    else this.acts.say(text, this.about?.item.entry.seq);
-    this.field.value = "";
+    this.acts.say(text, this.about?.item.entry.seq);
+    this.write("");
+    this.setAbout(null);
+    this.typedAt = 0;
+  }
+
+  async change(about, text) {
+    about.underway = true;
+    this.drawAbout();
+    const why = await this.acts.edit(about.item, text).then(
+      () => "",
+      (error) => error.message,
+    );
+    about.underway = false;
+    if (this.about !== about) return; // Given up meanwhile.
+    if (why) {
+      this.drawAbout();
+      this.complain(why);
+    } else this.setAbout(null);
+  }
+
+  // In a room: what was begun about a message of another one is over, the words stay.
+  entered() {
     this.setAbout(null);
     this.grow();
-    this.typedAt = 0;
   }
 
   reply(item) {
@@ -75,21 +119,35 @@ export class Composer {
   }
 
   edit(item) {
+    if (this.about?.kind !== "edit") this.draft = this.field.value;
+    this.about = { kind: "edit", item };
     this.field.value = item.entry.text;
-    this.setAbout({ kind: "edit", item });
     this.grow();
+    this.setAbout(this.about);
   }
 
   setAbout(about) {
-    if (this.about?.kind === "edit" && about === null) this.field.value = "";
+    const edited = this.about?.kind === "edit" && about?.kind !== "edit";
     this.about = about;
-    show(byId("context"), Boolean(about));
-    if (about) {
-      setText(byId("context-kind"), about.kind === "edit" ? "Changing your message" : "To");
-      setText(byId("context-name"), about.kind === "edit" ? "" : about.item.entry.nickname);
-      setText(byId("context-text"), about.item.entry.text);
+    if (edited) {
+      const { draft } = this;
+      this.draft = "";
+      this.write(draft);
+      setText(this.problem, "");
     }
+    this.drawAbout();
     this.field.focus();
+  }
+
+  drawAbout() {
+    const { about } = this;
+    show(byId("context"), Boolean(about));
+    this.field.readOnly = Boolean(about?.underway);
+    if (!about) return;
+    const changing = about.underway ? "Changing your message …" : "Changing your message";
+    setText(byId("context-kind"), about.kind === "edit" ? changing : "To");
+    setText(byId("context-name"), about.kind === "edit" ? "" : about.item.entry.nickname);
+    setText(byId("context-text"), about.item.entry.text);
   }
 
   complain(text) {

@@ -1,6 +1,6 @@
 // What an alert looks like: the same words and colours on a phone and in the operators' preview. Text nodes only.
 
-import { at, make } from "/app/words.js";
+import { make, moment } from "/app/words.js";
 
 export const SEVERITY = { extreme: "Extreme danger", severe: "Danger", moderate: "Warning", minor: "Take note", unknown: "Alert" };
 export const RESPONSE = {
@@ -46,12 +46,13 @@ export function face(frame, { spoken = true, skew = 0, languages } = {}) {
   const { lang, headline, text } = wordsOf(frame, languages);
   const [word, line] = STATUS[frame.status] ?? [];
   const loud = spoken ? { role: "alert", "aria-live": "assertive", "aria-atomic": "true" } : {};
-  const until = Number.isFinite(frame.expires) ? `In force until ${at(frame.expires * 1000 - skew)}` : "";
+  const until = Number.isFinite(frame.expires) ? `In force until ${moment(frame.expires * 1000 - skew)}` : "";
   return make(
     "div",
     { class: "alert-words", ...loud },
-    word ? make("p", { class: "alert-status" }, make("strong", {}, word), ` ${line}`) : null,
-    make("p", { class: "alert-kind" }, heading(frame)),
+    word ? make("p", { class: "alert-status" }, make("strong", {}, word), make("span", { class: "alert-line" }, ` ${line}`)) : null,
+    // "Cancelled" is not said twice where the headline begins with it.
+    headline.startsWith(heading(frame)) ? null : make("p", { class: "alert-kind" }, heading(frame)),
     make("h2", { class: "alert-headline", dir: "auto", lang: lang || null }, headline),
     text ? make("p", { class: "alert-text", dir: "auto", lang: lang || null }, text) : null,
     until && !closing(frame) ? make("p", { class: "alert-until" }, until) : null,

@@ -7,6 +7,14 @@ const BASE_MS = 500;
 const CAP_MS = 30_000;
 const FIRST_MS = 250;
 const SOUND_MS = 10_000;
+const BANNED = 4403;
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+// What a `bye` says where nobody has written a sentence: the name of its code, which is no word for people.
+const NAMES = new Set(
+  ["left", "overloaded", "internal", "heartbeat lost", "stuck", "auth timeout", "draining", "replaced node"].concat(
+    ["bad protocol", "token", "banned", "version", "replaced", "too big", "abusive"],
+  ),
+);
 const UNPLANNED = new Set([1002, 1003, 1007, 1008, 1009, 1010]);
 
 export class Refused extends Error {
@@ -28,8 +36,12 @@ export function verdict(code) {
   return "back-off";
 }
 
+const inWords = (message) => (message && !NAMES.has(message) ? message : "");
+
 // hooks: credentials() -> {token} or {nickname}; unknown() the token was not accepted; positions() -> {room: seq};
-// ready(frame); frame(frame); state({name, since, why, retryAt, code}); once: a password is never tried again by itself.
+// ready(frame); frame(frame); state({name, since, why, retryAt, told, code, refused}); once: a password is never tried again
+// by itself. `retryAt`: when it is tried again; of a state that is over, from when on there is any use in it. `told`: it is
+// the server's time, not ours. `refused`: the code with which the server has refused to let us in.
 export class Link {
   constructor(url, hooks, protocol = "bandstand.v1") {
     this.url = url;
@@ -39,6 +51,7 @@ export class Link {
     this.skew = 0; // server's clock minus ours, ms
     this.limits = {};
     this.failures = 0;
+    this.knocked = false;
     this.reset();
   }
 
@@ -59,10 +72,10 @@ export class Link {
     document.addEventListener("visibilitychange", () => document.hidden || this.wake());
   }
 
-  // The world has changed: do not wait for a timer that was set in another one.
+  // The world has changed: do not wait for a timer that was set in another one, but for a time that the server has told.
   wake() {
-    if (this.state.name === "offline") this.retryNow();
-    else this.probe();
+    if (this.state.name !== "offline") this.probe();
+    else if (!this.state.told) this.retryNow();
   }
 
   retryNow() {
@@ -71,12 +84,12 @@ export class Link {
     this.open();
   }
 
-  stop(code = 1000, why = "") {
+  stop(code = 1000, why = "", refused = "") {
     clearTimeout(this.retryTimer);
     const socket = this.socket;
     this.drop();
     socket?.close(1000);
-    this.tell("over", { code, why });
+    this.tell("over", { code, why, refused });
   }
 
   tell(name, more = {}) {
@@ -86,8 +99,10 @@ export class Link {
   }
 
   open() {
+    clearTimeout(this.retryTimer);
     this.drop();
-    this.tell("connecting");
+    const { name, why, refused } = this.state;
+    this.tell("connecting", name === "offline" && refused ? { why, refused } : {}); // It stands until we are let in.
     let socket;
     try {
       socket = new WebSocket(this.url, this.protocol);
@@ -123,20 +138,39 @@ export class Link {
     answers.forEach(({ reject }) => reject(new Lost()));
   }
 
-  ended(code, why) {
-    const said = this.bye ?? { code, message: why };
-    const lasted = this.state.name === "online" ? Date.now() - this.state.since : 0;
+  ended(code, reason) {
+    const said = this.bye ?? { code, message: reason };
+    const inside = this.state.name === "online";
+    const lasted = inside ? Date.now() - this.state.since : 0;
     this.drop();
     const how = verdict(said.code);
+    const told = Number.isFinite(said.retry_after_ms) ? Math.max(0, said.retry_after_ms) : null;
+    const why = inWords(said.message);
+    if (lasted >= SOUND_MS) this.knocked = false;
+    if (said.code === BANNED && inside && !why && !this.knocked && !this.hooks.once) {
+      // Why, and for how long, is said at the door alone: it is asked once.
+      this.knocked = true;
+      this.open();
+      return;
+    }
     if (how === "over") {
-      this.tell("over", { code: said.code, why: said.message ?? "" });
+      this.tell("over", { code: said.code, why, retryAt: told && Date.now() + told });
       return;
     }
     if (lasted >= SOUND_MS) this.failures = 0;
-    const told = Number.isFinite(said.retry_after_ms) ? Math.max(0, said.retry_after_ms) : null;
-    const wait = how === "planned" ? (told ?? 1_000) : Math.max(this.backOff(), told ?? 0);
-    this.tell("offline", { why: said.message ?? "", retryAt: Date.now() + wait });
-    this.retryTimer = setTimeout(() => this.open(), wait);
+    this.comeBack(how === "planned" ? (told ?? 1_000) : Math.max(this.backOff(), told ?? 0), { why, told: told !== null });
+  }
+
+  comeBack(wait, more) {
+    const retryAt = Date.now() + wait;
+    this.tell("offline", { retryAt, ...more });
+    this.openAt(retryAt);
+  }
+
+  openAt(when) {
+    const left = when - Date.now();
+    const act = left > LONGEST_TIMER_MS ? () => this.openAt(when) : () => this.open();
+    this.retryTimer = setTimeout(act, Math.min(left, LONGEST_TIMER_MS));
   }
 
   // Full jitter; the first try after a good connection is quick, because most losses are a phone changing cells.
@@ -192,9 +226,16 @@ export class Link {
       if (refused.code === "unauthorized" && who.token) {
         this.hooks.unknown();
         this.authenticate();
-      } else if (refused.retry && !(this.hooks.once && !who.token)) this.ended(1006, refused.message);
-      else this.stop(4401, refused.message);
+      } else if (refused.retry && !(this.hooks.once && !who.token)) this.turnedAway(refused);
+      else this.stop(4401, refused.message, refused.code);
     }
+  }
+
+  // Not let in for now. Without a time it is tried as after any loss; with one, neither sooner nor over and over.
+  turnedAway({ message, code, after }) {
+    this.drop();
+    if (after === null) this.comeBack(this.backOff(), { why: message });
+    else this.comeBack(after, { why: message, told: true, refused: code });
   }
 
   // For people who come back from a tunnel: is anybody there?

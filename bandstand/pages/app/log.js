@@ -1,7 +1,7 @@
 // The messages of a room, on the page: in the order of their seq, each once, never more than LIMIT in the document.
 // When the newest do not fit below what somebody is reading, they are counted, and fetched when asked for.
 
-import { bubble, closeActions, joinUp, redraw, setChips } from "./bubble.js";
+import { bubble, fillQuote, joinUp, keyAmong, redraw, rove, setChips, stopAt } from "./bubble.js";
 import { applyTo, isLine, line, lineOf } from "./notes.js";
 import { byId, dayOf, make, setText, show } from "./words.js";
 
@@ -18,25 +18,30 @@ export class Log {
     this.older = byId("older");
     this.pill = byId("unread");
     this.box.addEventListener("scroll", () => this.scrolled(), { passive: true });
-    this.box.addEventListener("keydown", (event) => this.key(event));
+    this.box.addEventListener("keydown", (event) => keyAmong(this.list, event));
     this.pill.addEventListener("click", () => this.toNewest());
     this.older.addEventListener("click", () => this.loadOlder());
-    new ResizeObserver(() => this.stuck && this.stick()).observe(this.box);
+    new ResizeObserver(() => this.resized()).observe(this.box);
+    new ResizeObserver(() => this.stuck && this.stick()).observe(this.list); // Chips under a message, new words in it.
     this.clear();
   }
 
   clear() {
+    this.letters = new Map(); // cid -> item
+    this.pending.replaceChildren();
+    this.clearList();
+  }
+
+  clearList() {
     this.view = (this.view ?? 0) + 1; // What was asked for an earlier view has no place in this one.
     this.queue = [];
     this.items = new Map(); // seq -> item
-    this.letters = new Map(); // cid -> item
     this.reached = 1; // everything before this seq is not on the page; 1 = nothing is
+    this.known = false; // whether there is anything at all
     this.live = true;
     this.stuck = true;
     this.unread = 0;
-    this.lastRead = 0;
     this.list.replaceChildren();
-    this.pending.replaceChildren();
     this.drawEdges();
   }
 
@@ -63,7 +68,7 @@ export class Log {
     for (const frame of frames) this.insert(frame, false);
     this.trim(this.list.firstElementChild, (each) => each.nextElementSibling);
     if (this.stuck) this.stick();
-    this.rove();
+    rove(this.list);
     this.drawEdges();
   }
 
@@ -135,6 +140,7 @@ export class Log {
     if (!item || item.entry.deleted || item.entry.hidden || frame.deleted) return;
     Object.assign(item.entry, { text: frame.text, edited: frame.seq });
     redraw(item);
+    this.requote(frame.target);
   }
 
   removed(seq) {
@@ -142,6 +148,7 @@ export class Log {
     if (!item) return;
     Object.assign(item.entry, { deleted: true, text: "" });
     redraw(item);
+    this.requote(seq);
   }
 
   reactions(seq, counts) {
@@ -149,12 +156,17 @@ export class Log {
     if (item) setChips(item, counts, this.acts);
   }
 
+  // What is taken from a message goes from where it is quoted too.
+  requote(seq) {
+    for (const quote of this.box.querySelectorAll(`.quote[data-quotes="${Number(seq)}"]`)) fillQuote(quote, this.acts.quoted(Number(seq)));
+  }
+
   // What is not there
 
   gap({ from, to, why }) {
     this.flush();
     if (why === "epoch") {
-      this.clear();
+      this.clearList();
       this.reached = to + 1;
       this.drawEdges();
       return;
@@ -187,7 +199,7 @@ export class Log {
     if (found.length === 0) this.drawGap(from, to, "trimmed");
     else if (rest >= from) this.drawGap(from, rest, rest < page.oldest ? "trimmed" : "too_many");
     this.addPage(found, page.reactions);
-    this.rove();
+    rove(this.list);
   }
 
   addPage(frames, reactions = {}) {
@@ -200,6 +212,7 @@ export class Log {
     const { view, room } = this;
     try {
       const page = await room.request({ type: "history", limit: PAGE, ...ask });
+      room.oldest = page.oldest;
       this.flush();
       return view === this.view && room === this.room ? page : null;
     } catch {
@@ -211,6 +224,7 @@ export class Log {
   caughtUp() {
     this.flush();
     const first = Number(this.list.firstElementChild?.dataset.seq ?? (this.room.head ?? 0) + 1);
+    this.known = true;
     if (this.list.querySelector(".gap") === null) this.reached = Math.max(this.reached, first);
     this.dayMark(this.list.firstElementChild ?? this.list);
     this.drawEdges();
@@ -241,8 +255,10 @@ export class Log {
 
   drawEdges() {
     show(this.older, this.reached > 1);
-    show(byId("beginning"), this.reached <= 1 && this.list.childElementCount > 0);
-    show(byId("empty"), this.reached <= 1 && this.list.childElementCount === 0 && this.pending.childElementCount === 0);
+    const whole = this.known && this.reached <= 1;
+    setText(byId("beginning"), this.room?.oldest > 1 ? "Older messages are no longer kept." : "This is where the room begins.");
+    show(byId("beginning"), whole && this.list.childElementCount > 0);
+    show(byId("empty"), whole && this.list.childElementCount === 0 && this.pending.childElementCount === 0);
     show(this.pill, this.unread > 0 || !this.live || !this.stuck);
     setText(this.pill.firstElementChild, this.unread > 0 ? `${this.unread} new` : "Newest");
   }
@@ -255,31 +271,49 @@ export class Log {
     this.list.lastElementChild?.focus({ preventScroll: true });
   }
 
-  // The newest page, read afresh. False: it cannot be had just now.
-  async reload() {
-    const page = await this.page({});
+  // The list made anew from one page: the newest, or the one after a seq. False: it cannot be had just now.
+  async reload(ask = {}) {
+    let page = await this.page(ask);
+    const newest = () => ask.after === undefined || !page.more;
+    // What came while the page was on its way is neither on it nor in the list to come: it is read again.
+    for (let tries = 3; page && newest() && this.overtaken(page) && tries; tries -= 1) page = await this.page(ask);
     if (!page) return false;
     this.view += 1;
     this.list.replaceChildren();
     this.items = new Map();
-    this.reached = page.more ? (page.items[0]?.seq ?? 1) : 1;
+    const first = page.items[0]?.seq ?? 1;
+    const earlier = ask.after === undefined ? page.more : first > page.oldest;
+    this.reached = earlier ? first : 1;
+    this.live = newest();
+    this.stuck = this.stuck && ask.after === undefined;
     this.addPage(page.items, page.reactions);
-    this.live = true;
-    this.rove();
+    rove(this.list);
     this.drawEdges();
     return true;
+  }
+
+  overtaken({ epoch, head }) {
+    const { position } = this.room;
+    return position?.epoch === epoch && position.seq > head;
   }
 
   stick() {
     this.stuck = true;
     this.unread = 0;
     this.box.scrollTop = this.box.scrollHeight;
+    this.bottom = this.box.scrollTop;
     this.drawEdges();
   }
 
+  resized() {
+    this.height = this.box.clientHeight;
+    if (this.stuck) this.stick();
+  }
+
   scrolled() {
+    if (this.box.clientHeight !== this.height) return; // Nobody has scrolled: an alert has come or gone above.
     const below = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight;
-    const stuck = below < NEAR / 3;
+    const stuck = below < NEAR / 3 || (this.stuck && this.box.scrollTop >= this.bottom); // It was the end that moved.
     if (this.box.scrollTop < NEAR && !stuck && this.box.scrollHeight > this.box.clientHeight + NEAR) this.loadOlder();
     if (stuck === this.stuck) return;
     this.stuck = stuck && this.live;
@@ -340,42 +374,27 @@ export class Log {
     this.drawEdges();
   }
 
-  // Keyboard: one stop for all messages; arrows move among them
+  // Somewhere else in the log
 
-  rove() {
-    if (this.list.querySelector('[tabindex="0"]')) return;
-    const last = [...this.list.querySelectorAll(".message")].at(-1);
-    if (last) this.stopAt(last);
-  }
-
-  stopAt(element) {
-    this.list.querySelectorAll('[tabindex="0"]').forEach((each) => each.setAttribute("tabindex", "-1"));
-    element.setAttribute("tabindex", "0");
-    element.querySelectorAll(".more, .chip, .quote").forEach((each) => each.setAttribute("tabindex", "0"));
-  }
-
-  key(event) {
-    const here = event.target.closest?.(".message");
-    if (!here || event.target.closest(".actions")) return;
-    const messages = [...this.list.querySelectorAll(".message")];
-    const at = messages.indexOf(here);
-    const to = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: messages.length - 1 }[event.key];
-    if (messages[to]) {
-      event.preventDefault();
-      closeActions(this.list);
-      this.stopAt(messages[to]);
-      messages[to].focus();
-    } else if (event.key === "Enter" && event.target === here) {
-      event.preventDefault();
-      here.querySelector(".more:not([hidden])")?.click();
+  // To a message; one that is not among those on the page is read from the server, with what follows it.
+  async jump(seq) {
+    const here = () => this.list.querySelector(`[data-seq="${Number(seq)}"]`);
+    this.flush();
+    if (!here() && !(await this.goBackTo(seq))) return;
+    const element = here();
+    if (!element) {
+      this.acts.missing("That message is no longer kept.");
+      return;
     }
+    element.scrollIntoView({ block: "center" });
+    stopAt(this.list, element);
+    element.focus({ preventScroll: true });
   }
 
-  jump(seq) {
-    const item = this.items.get(seq);
-    if (!item) return;
-    item.element.scrollIntoView({ block: "center" });
-    this.stopAt(item.element);
-    item.element.focus({ preventScroll: true });
+  async goBackTo(seq) {
+    const { view } = this;
+    if (this.room.joined && (await this.reload({ after: seq - 1 }))) return true;
+    if (view === this.view) this.acts.missing("You are offline, and that message is not on this page.");
+    return false;
   }
 }

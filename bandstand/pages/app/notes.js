@@ -2,7 +2,10 @@
 
 import { redraw } from "./bubble.js";
 import { changed } from "./rules.js";
+import { forget, recall, remember } from "./store.js";
 import { make, titled } from "./words.js";
+
+const NOTES = 20;
 
 // Entries that stand in the log as a line or a card of their own.
 const LINES = {
@@ -32,11 +35,35 @@ export const isLine = (frame) => frame.type in LINES && !frame.erased && !(frame
 export const lineOf = (frame, acts) => LINES[frame.type](frame, acts);
 export const line = (frame, text) => make("div", { class: "line-note", "data-seq": frame.seq, dir: "auto" }, text);
 
-// A word of the organisers to this person alone: stays until it was closed.
-export function privateNote(list, frame) {
-  const words = make("span", { role: "status", dir: "auto" }, `From the organisers: ${frame.text ?? ""}`);
+const notesKept = () => recall("notes", []).filter((note) => typeof note?.text === "string");
+const same = (one, other) => one.ts === other.ts && one.text === other.text;
+
+// A word of the organisers to this person alone: stays until it was closed, over reloads too.
+export function keepNote(list, { ts, text = "" }) {
+  const note = { ts, text };
+  remember("notes", [...notesKept().filter((each) => !same(each, note)), note].slice(-NOTES));
+  privateNote(list, note);
+}
+
+export function showNotes(list) {
+  for (const note of notesKept()) privateNote(list, note);
+}
+
+// Who comes in on this device from now on is somebody else.
+export function dropNotes(list) {
+  forget("notes");
+  list.replaceChildren();
+  list.hidden = true;
+}
+
+function privateNote(list, kept) {
+  const words = make("span", { role: "status", dir: "auto" }, `From the organisers: ${kept.text}`);
   const note = make("li", { class: "strip strip-note" }, words);
   const away = () => {
+    remember(
+      "notes",
+      notesKept().filter((each) => !same(each, kept)),
+    );
     note.remove();
     list.hidden = !list.childElementCount;
   };
@@ -49,7 +76,7 @@ export function privateNote(list, frame) {
 export function applyTo(log, frame) {
   switch (frame.type) {
     case "hidden":
-      return hide(log.items.get(frame.target));
+      return hide(log, log.items.get(frame.target));
     case "restored":
       return restore(log, frame);
     case "cleared":
@@ -60,10 +87,11 @@ export function applyTo(log, frame) {
 }
 
 // The words leave this device too: what is hidden is often somebody's address.
-function hide(item) {
+function hide(log, item) {
   if (!item || item.entry.deleted) return;
   Object.assign(item.entry, { hidden: true, text: "" });
   redraw(item);
+  log.requote(item.entry.seq);
 }
 
 async function restore(log, frame) {
@@ -74,6 +102,7 @@ async function restore(log, frame) {
   if (found.text === undefined || item.entry.deleted) return;
   Object.assign(item.entry, { hidden: Boolean(found.hidden), text: found.text });
   redraw(item);
+  log.requote(frame.target);
 }
 
 function clear(log, upto) {
@@ -82,6 +111,7 @@ function clear(log, upto) {
     element.remove();
   }
   for (const seq of [...log.items.keys()]) if (seq <= upto) log.items.delete(seq);
+  for (const quote of log.list.querySelectorAll(".quote")) if (Number(quote.dataset.quotes) <= upto) log.requote(quote.dataset.quotes);
   log.reached = Math.max(log.reached, upto + 1);
   if (log.list.firstElementChild) log.neighbours(log.list.firstElementChild);
 }

@@ -15,14 +15,30 @@ export function uuid7(now = Date.now()) {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
-// A letter: {cid, room, text, reply_to, at, state, why, tries, member}. state: waiting | sending | failed.
+// What was on its way when the page closed waits again.
+function lettersTo(room) {
+  return remembered(`letter.${room}.`)
+    .map((key) => recall(key))
+    .filter((letter) => letter?.cid && typeof letter.text === "string")
+    .map((letter) => ({ ...letter, state: letter.state === "sending" ? "waiting" : letter.state }));
+}
+
+// A letter: {cid, room, text, reply_to, at, state, why, tries, member, spent}. state: waiting | sending | failed. spent: its
+// cid is of no use any more, another try is another letter.
 export class Outbox {
   constructor(room) {
     this.room = room;
-    this.letters = remembered(`letter.${room}.`)
-      .map((key) => recall(key))
-      .filter((letter) => letter?.cid && typeof letter.text === "string");
-    for (const letter of this.letters) if (letter.state === "sending") letter.state = "waiting";
+    this.letters = lettersTo(room);
+  }
+
+  // What was said before the room told its name was kept under the code that was asked for.
+  named(room) {
+    if (room === this.room) return;
+    const early = this.letters;
+    for (const letter of early) forget(`letter.${this.room}.${letter.cid}`);
+    this.room = room;
+    this.letters = [...lettersTo(room), ...early].sort((one, other) => one.at - other.at);
+    for (const letter of early) this.change(letter, { room });
   }
 
   get full() {
@@ -49,6 +65,12 @@ export class Outbox {
   change(letter, changes) {
     Object.assign(letter, changes);
     this.keep(letter);
+  }
+
+  // The same words as a new letter, behind all others.
+  renew(letter) {
+    this.settle(letter);
+    return this.add(letter.text, letter.reply_to);
   }
 
   settle(letter) {

@@ -42,10 +42,6 @@ export class Receipts {
     forget(key);
   }
 
-  has(alert, state) {
-    return [...this.waiting.values()].some((kept) => kept.alert === alert && kept.state === state);
-  }
-
   deliver() {
     clearTimeout(this.timer);
     if (this.link.state.name !== "online") return;

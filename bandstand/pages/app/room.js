@@ -1,12 +1,16 @@
 // One room: joins it on every connection, follows its log exactly once and in order, and empties the outbox into it.
 // Tells the page through hooks: entry(frame), gap({from, to, why}), caughtUp(), anew(), letter(letter, fate),
-// reactions(seq, counts), typing(nickname, member), changed(), refused(error), alerts(list), removed(frame).
+// reactions(seq, counts), typing(nickname, member), changed(), refused(error), alerts(list), removed(frame), late(ok): the
+// answer to a join came after the room was left.
 
-import { Lost, Refused } from "./link.js";
+import { LONGEST_TIMER_MS, Lost, Refused } from "./link.js";
+import { Outbox } from "./outbox.js";
+import { moment } from "./words.js";
 
 const TAIL = 60;
 const ONLY_TIME = new Set(["rate", "slow_mode", "busy", "unavailable", "draining", "internal"]);
 const STUMBLES = 5;
+const FAR_MS = 60_000;
 
 export class Room {
   constructor(link, asked, hooks) {
@@ -23,7 +27,8 @@ export class Room {
     this.anew = false;
     this.joined = false;
     this.left = false;
-    this.outbox = null;
+    this.outbox = new Outbox(asked);
+    this.held = null; // {why, until}: what keeps us out of the room on a sound connection
     this.slowUntil = 0;
   }
 
@@ -35,23 +40,33 @@ export class Room {
     const since = this.position;
     try {
       // What follows an answer in its microtask comes before the next frame.
-      this.welcomed(await this.link.ask({ type: "join", room: this.name || this.asked, since, tail: TAIL }));
+      const ok = await this.link.ask({ type: "join", room: this.name || this.asked, since, tail: TAIL });
+      if (this.left) this.hooks.late(ok);
+      else this.welcomed(ok);
     } catch (error) {
       if (error instanceof Lost || this.left) return;
-      if (ONLY_TIME.has(error.code) || (this.name && error.retry)) {
-        this.rejoinTimer = setTimeout(() => this.join(), error.after ?? 1_000);
-      } else this.hooks.refused(error);
+      if (ONLY_TIME.has(error.code) || (this.name && error.retry)) this.waitOutside(error);
+      else this.hooks.refused(error);
     }
   }
 
+  waitOutside({ message, after }) {
+    const wait = after ?? 1_000;
+    this.held = { why: message, until: after === null ? null : Date.now() + wait };
+    this.rejoinTimer = setTimeout(() => this.join(), Math.min(wait, LONGEST_TIMER_MS));
+    this.hooks.changed();
+  }
+
   welcomed(ok) {
-    if (this.left) return;
     Object.assign(this, { name: ok.room, title: ok.title || ok.room, code: ok.code, nickname: ok.nickname });
     this.online = ok.counts?.online ?? this.online;
     this.policy = ok.policy ?? this.policy;
     this.head = ok.head;
+    this.oldest = ok.oldest;
     this.epoch = ok.epoch;
     this.anew = false;
+    this.held = null;
+    this.outbox.named(ok.room);
     if (ok.mode === "fresh") {
       this.position = null;
       this.hooks.anew();
@@ -64,8 +79,9 @@ export class Room {
 
   connectionLost() {
     this.joined = false;
+    this.held = null;
     clearTimeout(this.rejoinTimer);
-    this.outbox?.connectionLost();
+    this.outbox.connectionLost();
   }
 
   gone() {
@@ -125,7 +141,14 @@ export class Room {
       this.policy = { lockdown: this.policy.lockdown, ...frame };
       this.rulesChanged();
     }
+    this.arrived(frame);
     this.hooks.entry(frame);
+  }
+
+  // One's own words in the log are stored, whether or not the answer still comes.
+  arrived({ member, cid }) {
+    const letter = member === this.link.member && this.outbox.letters.find((each) => each.cid === cid);
+    if (letter) this.outbox.settle(letter);
   }
 
   gap(frame) {
@@ -170,7 +193,7 @@ export class Room {
     clearTimeout(this.rulesTimer);
     if (this.policy.expires && !this.expired) {
       const left = this.policy.expires * 1000 - this.serverNow + 50;
-      this.rulesTimer = setTimeout(() => this.rulesChanged(), Math.min(left, 2 ** 31 - 1));
+      this.rulesTimer = setTimeout(() => this.rulesChanged(), Math.min(left, LONGEST_TIMER_MS));
     }
     this.hooks.changed();
     this.deliver();
@@ -184,14 +207,18 @@ export class Room {
     return letter;
   }
 
+  // The letter that goes now: the same one, or another with the same words.
   again(letter) {
-    this.outbox.change(letter, { state: "waiting", why: "", notBefore: 0 });
+    const strange = letter.member && this.link.member && letter.member !== this.link.member;
+    const next = letter.spent || strange ? this.outbox.renew(letter) : letter;
+    this.outbox.change(next, { state: "waiting", why: "", notBefore: 0 });
     this.deliver();
+    return next;
   }
 
   deliver() {
     clearTimeout(this.courierTimer);
-    if (!this.joined || this.left || !this.outbox) return;
+    if (!this.joined || this.left) return;
     const letter = this.outbox.next();
     if (letter) {
       // One that may be stored already is never judged by a later pause: it may go.
@@ -205,7 +232,8 @@ export class Room {
   async post(letter) {
     const me = this.link.member;
     if (letter.member && letter.member !== me) {
-      this.fail(letter, "said under another identity; nobody knows whether it arrived");
+      this.fail(letter, "it was said under another identity, and nobody knows whether it arrived", true);
+      this.deliver();
       return;
     }
     this.outbox.change(letter, { state: "sending", why: "", tries: letter.tries + 1, member: me });
@@ -218,7 +246,7 @@ export class Room {
       this.hooks.letter(letter, "stored", ok);
     } catch (error) {
       if (error instanceof Lost) return; // connectionLost() has put it back.
-      this.refusedLetter(letter, error);
+      if (this.outbox.letters.includes(letter)) this.refusedLetter(letter, error);
     }
     this.deliver();
   }
@@ -233,23 +261,26 @@ export class Room {
     } else if (error.code === "frozen") {
       this.outbox.change(letter, { state: "waiting", why: error.message, tries: 0, notBefore: Date.now() + 2_000 });
       this.hooks.letter(letter, "waiting");
-    } else this.fail(letter, error.message);
+    } else {
+      const until = error.after >= FAR_MS ? `, until ${moment(Date.now() + error.after)}` : "";
+      this.fail(letter, error.message + until, error.code === "cid_reused");
+    }
   }
 
-  fail(letter, why) {
-    this.outbox.change(letter, { state: "failed", why });
+  fail(letter, why, spent = false) {
+    this.outbox.change(letter, { state: "failed", why, spent });
     this.hooks.letter(letter, "failed");
   }
 
   // Asked again after a loss: for what may be asked twice.
-  async request(frame) {
+  async request(frame, { patienceMs = 60_000, stumbles = STUMBLES } = {}) {
     for (let stumble = 0; ; ) {
       try {
         return await this.link.ask({ ...frame, room: this.name });
       } catch (error) {
         if (error instanceof Lost) {
-          if (!(await this.rejoined())) throw error;
-        } else if (error instanceof Refused && error.retry && ONLY_TIME.has(error.code) && stumble < STUMBLES) {
+          if (!(await this.rejoined(patienceMs))) throw error;
+        } else if (error instanceof Refused && error.retry && ONLY_TIME.has(error.code) && stumble < stumbles) {
           stumble += 1;
           await new Promise((done) => setTimeout(done, error.after ?? 1_000));
         } else throw error;
@@ -257,10 +288,12 @@ export class Room {
     }
   }
 
-  async rejoined(patienceMs = 60_000) {
+  // Waits in any case: a line that is closing is joined still, and a question asked over and over would keep the page from
+  // hearing that it has closed.
+  async rejoined(patienceMs) {
     for (const until = Date.now() + patienceMs; Date.now() < until && !this.left; ) {
-      if (this.joined) return true;
       await new Promise((done) => setTimeout(done, 200));
+      if (this.joined) return !this.left;
     }
     return false;
   }

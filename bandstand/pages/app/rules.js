@@ -1,6 +1,6 @@
 // How the rules in force are said: the strip over the messages, and the line in the log where they changed.
 
-import { at, seconds } from "./words.js";
+import { moment, seconds } from "./words.js";
 
 const LOCKDOWN = {
   4: "No new rooms for now.",
@@ -9,7 +9,7 @@ const LOCKDOWN = {
   1: "Only staff may speak now.",
 };
 
-const untilWord = (policy, skew) => (policy.expires ? ` until ${at(policy.expires * 1000 - skew)}` : "");
+const untilWord = (policy, skew) => (policy.expires ? ` until ${moment(policy.expires * 1000 - skew)}` : "");
 
 // {text, kind}; text "" = everybody may speak as usual. `turn`: seconds until it is this person's turn.
 export function strip(policy, { skew = 0, expired = false, paused = false, slow = 0, turn = 0 } = {}) {

@@ -1,7 +1,9 @@
 // What the page says about the connection and the rules: one dot, one line, and a strip for what matters.
 
 import { strip } from "./rules.js";
-import { at, byId, people, seconds, setText, show } from "./words.js";
+import { badgeOf, byId, make, moment, people, refusal, seconds, setText, show } from "./words.js";
+
+const SOON_MS = 60_000;
 
 export class Status {
   constructor(link, retry) {
@@ -9,6 +11,7 @@ export class Status {
     this.room = null;
     this.typists = new Map();
     byId("retry").addEventListener("click", retry);
+    byId("people").addEventListener("click", () => this.showPeople());
     setInterval(() => this.draw(), 1_000);
   }
 
@@ -19,31 +22,64 @@ export class Status {
     const state = name === "online" && !settled ? "connecting" : name;
     const inside = byId("inside");
     if (inside.dataset.state !== state) inside.dataset.state = state;
-    const words = { online: "Live", connecting: "Connecting", offline: "Offline", over: "Ended" };
+    const offline = this.link.state.refused ? "Waiting" : "Offline";
+    const words = { online: "Live", connecting: "Connecting", offline, over: "Ended" };
     setText(byId("connection-text"), words[state]);
-    this.drawOffline(state);
+    const said = !byId("offline").hidden; // What is said stays until it is over, and whoever tries again keeps their place.
+    const late = state !== "online" && (state !== "connecting" || said || Date.now() - this.link.state.since > 2_000);
+    show(byId("offline"), late);
+    if (late) this.drawOffline(state);
     this.drawMode();
     this.drawTyping();
-    setText(byId("people"), people(this.room.online || 1));
+    setText(byId("people"), people(late ? 0 : this.room.online));
   }
 
   drawOffline(state) {
-    const { since, retryAt, code, why } = this.link.state;
-    const waiting = this.room.outbox?.waiting ?? 0;
-    const queue = waiting ? `, ${waiting} waiting` : "";
-    const late = state !== "online" && (state !== "connecting" || Date.now() - since > 2_000);
-    show(byId("offline"), late);
-    byId("retry").disabled = state === "connecting";
+    // A button that is disabled loses the keyboard's place; a click on this one does nothing while it connects (retryNow).
+    byId("retry").setAttribute("aria-disabled", state === "connecting");
     setText(byId("retry"), state === "over" ? "Load again" : "Try now");
-    if (!late) return;
-    const left = retryAt ? (retryAt - Date.now()) / 1000 : 0;
-    const next = state === "offline" && left > 1 ? `, next try in ${seconds(left)}` : "";
+    byId("offline").dataset.code = this.link.state.code ?? "";
+    const { why, until } = this.outside();
+    const queue = this.room.outbox.waiting ? `${this.room.outbox.waiting} waiting` : "";
+    const left = state === "over" || !until ? 0 : until - Date.now();
+    const next = left > 1_000 && left <= SOON_MS ? `next try in ${seconds(left / 1000)}` : "";
     const text = byId("offline-text");
+    setText(text, [why, queue, next].filter(Boolean).join(why.endsWith(".") ? " " : ", "));
     // The countdown is for the eyes; ears are told once.
-    const said = state === "over" ? why : `Offline since ${at(since)}${queue}`;
-    setText(text, `${said}${next}`);
     text.setAttribute("role", next ? "none" : "status");
-    byId("offline").dataset.code = code ?? "";
+  }
+
+  // Why this person is not in the room just now, and when it is tried again.
+  outside() {
+    const { name, since, why, refused, retryAt } = this.link.state;
+    const late = (until) => (until - Date.now() > SOON_MS ? until : null);
+    if (name === "over") return { why };
+    if (name === "online") {
+      const { held } = this.room;
+      return held ? { why: refusal(held.why, late(held.until)), until: held.until } : { why: "On the way into the room" };
+    }
+    const far = late(retryAt);
+    const offline = `Offline since ${moment(since)}${far ? `, next try after ${moment(far)}` : ""}`;
+    return { why: refused ? refusal(why, far) : offline, until: retryAt };
+  }
+
+  async showPeople() {
+    const { room } = this;
+    byId("people-list").replaceChildren();
+    setText(byId("people-rest"), "One moment …");
+    byId("people-dialog").showModal();
+    try {
+      if (!room.joined) throw new Error();
+      const page = await room.request({ type: "members", page: 1 });
+      const cards = page.members.map(({ member, nickname, badge }) =>
+        make("li", {}, make("bdi", {}, nickname), badgeOf(badge), member === this.link.member ? " (you)" : ""),
+      );
+      byId("people-list").replaceChildren(...cards);
+      const rest = page.online - page.members.length;
+      setText(byId("people-rest"), rest > 0 ? `and ${rest.toLocaleString()} more` : "");
+    } catch (error) {
+      setText(byId("people-rest"), error.message || "You are offline: nobody can tell who is here just now.");
+    }
   }
 
   drawMode() {

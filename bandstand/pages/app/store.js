@@ -34,6 +34,11 @@ export function forget(key) {
   }
 }
 
+// act(): another tab has forgotten it.
+export function forgottenElsewhere(key, act) {
+  addEventListener("storage", (event) => event.key === PREFIX + key && event.newValue === null && act());
+}
+
 export function remembered(prefix) {
   const keys = new Set([...memory.keys()].filter((key) => key.startsWith(prefix)));
   try {

@@ -1,13 +1,16 @@
 // Raising an alert: write it, see exactly what phones will show and how many people it reaches, type the word, and it goes.
 
-import { dress, face, RESPONSE, SEVERITY } from "/app/face.js";
-import { byId, make, setText, show, titled } from "/app/words.js";
-import { control } from "./orders.js";
+import { RESPONSE, SEVERITY } from "/app/face.js";
+import { byId, make, setText, show } from "/app/words.js";
+import { control } from "./fields.js";
 import { figure } from "./lists.js";
+import { Picks } from "./picks.js";
+import { alertOf } from "./preview.js";
 import { TEMPLATES } from "./templates.js";
 
+const MOST_NAMES = 256;
 const WORDS = { actual: "SEND ALERT", exercise: "DRILL", test: "TEST" };
-const KINDS = [["exercise", "A drill: everybody sees that it is one"], ["actual", "Real: something has happened"], ["test", "A test of the system"]];
+const KINDS = [["exercise", "Drill: phones say that it is one"], ["actual", "Real: something has happened"], ["test", "Test of the system"]];
 const pairs = (words) => words.map((word) => [word, word.replace("_", " ")]);
 const labelled = (labels) => Object.entries(labels).map(([value, label]) => [value, label || "nothing to do"]);
 const EXPIRY = [["10", "10 minutes"], ["30", "30 minutes"], ["45", "45 minutes"], ["60", "1 hour"], ["120", "2 hours"], ["360", "6 hours"]];
@@ -32,8 +35,8 @@ const FINER = [
 ];
 
 export class Composer {
-  constructor(desk, orders, raised) {
-    Object.assign(this, { desk, orders, raised });
+  constructor(desk, orders, census, raised) {
+    Object.assign(this, { desk, orders, raised, picks: new Picks(census) });
     this.dialog = byId("raise");
     this.inputs = new Map([...FIELDS, ...FINER].map((field) => [field.name, control({ ...field, name: `alert-${field.name}` })]));
     const rows = (fields) => fields.map(({ name }) => this.inputs.get(name).row);
@@ -46,7 +49,11 @@ export class Composer {
       event.preventDefault();
       this.preview();
     });
-    byId("raise-form").addEventListener("input", () => this.undecided());
+    byId("raise-form").addEventListener("input", () => {
+      this.written = true;
+      this.undecided();
+    });
+    this.dialog.addEventListener("cancel", (event) => this.escape(event));
     byId("raise-back").addEventListener("click", () => this.undecided());
     byId("raise-close").addEventListener("click", () => this.dialog.close());
     byId("raise-confirm").addEventListener("submit", (event) => {
@@ -55,22 +62,38 @@ export class Composer {
     });
   }
 
+  // As new each time: what was written for another alert, its language, its kind and its reason, is not in the way of this one.
   open() {
     const real = this.desk.may("alert.update"); // Who may not update a real one may not send a real one.
     const status = this.input("status");
     [...status.options].forEach((option) => (option.disabled = option.value === "actual" && !real));
-    const rooms = this.desk.latest("rooms")?.rooms ?? [];
-    const zones = [...new Set(rooms.map((row) => row.zone).filter(Boolean))].sort();
-    const pick = (kind, value, label) => make("li", {}, make("label", { class: "pick" }, make("input", { type: "checkbox", value, "data-kind": kind }), make("bdi", {}, label)));
-    byId("raise-rooms").replaceChildren(...rooms.slice(0, 256).map((row) => pick("rooms", row.room, `${row.title || titled(row.room)} (${figure(row.online ?? 0)})`)));
-    byId("raise-zones").replaceChildren(...zones.map((zone) => pick("zones", zone, zone)));
+    for (const { input, field } of this.inputs.values()) input.value = field.value ?? "";
+    byId("raise-reason").value = "";
+    byId("raise-finer").open = false;
     byId("raise-where").querySelector('[value="all"]').checked = true;
-    byId("raise-where").querySelector('[value="zones"]').disabled = !zones.length;
     byId("raise-template").value = "0";
     this.fill(TEMPLATES[0]);
+    this.picks.open();
     this.where();
+    this.written = false;
+    this.opened = (this.opened ?? 0) + 1;
+    byId("raise-send").disabled = false;
     this.dialog.showModal();
     byId("raise-template").focus();
+  }
+
+  // With the words that are in it.
+  goOn() {
+    this.undecided();
+    this.dialog.showModal();
+  }
+
+  // What was written in a hurry is not thrown away by one key.
+  escape(event) {
+    if (!this.written) return;
+    this.written = false;
+    event.preventDefault();
+    setText(byId(this.draft ? "raise-send-problem" : "raise-problem"), "Escape once more throws away what you wrote.");
   }
 
   input(name) {
@@ -84,17 +107,18 @@ export class Composer {
     this.undecided();
   }
 
+  get kind() {
+    return byId("raise-where").querySelector(":checked").value;
+  }
+
   where() {
-    const kind = byId("raise-where").querySelector(":checked").value;
-    show(byId("raise-rooms"), kind === "rooms");
-    show(byId("raise-zones"), kind === "zones");
+    this.picks.show(this.kind);
     this.undecided();
   }
 
   args() {
     const value = (name) => this.input(name).value.trim();
-    const kind = byId("raise-where").querySelector(":checked").value;
-    const picked = [...byId(`raise-${kind === "zones" ? "zones" : "rooms"}`).querySelectorAll(":checked")].map((box) => box.value);
+    const { kind } = this;
     const correction = { headline: value("correction_headline"), text: value("correction_text") };
     return {
       status: value("status"),
@@ -105,7 +129,7 @@ export class Composer {
       headline: value("headline"),
       text: value("text"),
       lang: value("lang") || "en",
-      ...(kind === "all" ? { all: true } : { [kind]: picked }),
+      ...(kind === "all" ? { all: true } : { [kind]: [...this.picks.picked[kind]] }),
       expires_s: Number(value("minutes")) * 60,
       ack: value("ack"),
       remind_s: Number(value("remind_s")),
@@ -125,12 +149,19 @@ export class Composer {
   async preview() {
     const args = this.args();
     const problem = byId("raise-problem");
-    if (!args.headline) {
-      setText(problem, "An alert needs a headline.");
-      this.input("headline").focus();
+    const names = args.all ? 1 : args[this.kind].length;
+    const wrong = !args.headline
+      ? "An alert needs a headline."
+      : !names
+        ? `Choose at least one ${this.kind === "zones" ? "zone" : "room"}, or everybody.`
+        : names > MOST_NAMES
+          ? `An alert can name ${MOST_NAMES} at most. Choose zones, or everybody.`
+          : "";
+    setText(problem, wrong);
+    if (wrong) {
+      (args.headline ? byId("raise-filter") : this.input("headline")).focus();
       return;
     }
-    setText(problem, "");
     byId("raise-next").disabled = true;
     try {
       const ok = await this.desk.order("alert.raise", args, { reason: "preview", dry_run: true });
@@ -149,16 +180,10 @@ export class Composer {
     const count = ok.affected ?? detail.people ?? 0;
     const words = { headline: args.headline, text: args.text };
     const frame = made ?? { ...args, kind: "alert", info: { [args.lang]: words }, expires: this.desk.now / 1000 + args.expires_s };
-    const shown = make("article", { class: "alert" });
-    dress(shown, frame);
-    const still = (label, kind) => make("span", { class: `alert-button ${kind}` }, label);
-    shown.append(
-      make("div", { class: "alert-top" }, face(frame, { spoken: false, skew: this.desk.link.skew, languages: [args.lang] })),
-      make("div", { class: "alert-buttons", "aria-hidden": "true" }, still("I have read this", "alert-read"), still("I need help", "alert-need")),
-    );
-    byId("raise-phone").replaceChildren(shown);
+    byId("raise-phone").replaceChildren(alertOf(frame, this.desk.link.skew, [args.lang]));
     const people = `${figure(count)} ${count === 1 ? "person" : "people"}`;
-    const where = args.all ? "in all rooms" : `in ${(args.rooms ?? args.zones ?? []).join(", ")}`;
+    const names = args.rooms ?? args.zones ?? [];
+    const where = args.all ? "in all rooms" : `in ${names.length > 6 ? `${names.length} ${this.kind}: ` : ""}${names.join(", ")}`;
     const kind = { actual: "Real alert", exercise: "Drill", test: "Test" }[args.status];
     setText(byId("raise-count"), `${kind} to ${people} ${where}`);
     const word = WORDS[args.status];
@@ -186,14 +211,17 @@ export class Composer {
     send.disabled = true;
     setText(problem, "");
     const reason = byId("raise-reason").value.trim() || args.headline;
+    const { opened } = this;
+    const about = () => this.opened === opened; // It may wait for a minute, and another one be written by then.
     try {
       const ok = await this.orders.now("alert.raise", args, { confirm, reason });
+      if (!about()) return;
       this.dialog.close();
       if (!ok.pending) this.raised(ok);
     } catch (error) {
-      setText(problem, error.message || "The connection was lost.");
+      if (about()) setText(problem, error.message || "The connection was lost.");
     } finally {
-      send.disabled = false;
+      if (about()) send.disabled = false;
     }
   }
 }

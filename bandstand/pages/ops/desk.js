@@ -3,10 +3,13 @@
 
 import { Link, Lost } from "/app/link.js";
 import { uuid7 } from "/app/outbox.js";
+import { whyOver } from "/app/words.js";
 
 const ROLES = ["viewer", "moderator", "operator", "safety", "owner"];
 const SESSION = "bandstand.ops.session";
 const PATIENCE_MS = 60_000;
+const SESSION_OVER = "Your session is over: it has run out, or it was ended elsewhere. Sign in again.";
+const UNKNOWN = "The connection was lost. Nobody knows yet whether this was done: look at the acts.";
 
 export class Desk {
   // hooks: ready(frame), changed(state), signedOut(why)
@@ -58,8 +61,18 @@ export class Desk {
     this.enter(null);
   }
 
+  // The session is over on the server too, where that can be reached: nobody comes back with what this tab remembered.
+  async leave() {
+    if (this.online && this.may("session.leave")) {
+      const told = this.link.ask({ type: "command", cid: uuid7(), name: "session.leave", args: {}, reason: "signed out" });
+      await Promise.race([told.catch(() => {}), new Promise((done) => setTimeout(done, 2_000))]);
+    }
+    this.forgotten("You are signed out.");
+  }
+
   forgotten(why) {
     sessionStorage.removeItem(SESSION);
+    this.inside = false;
     this.link.stop(1000);
     this.hooks.signedOut(why);
   }
@@ -68,17 +81,19 @@ export class Desk {
     this.entering = null;
     const session = frame.token || frame.session;
     if (session) sessionStorage.setItem(SESSION, session);
-    Object.assign(this, { operator: frame.operator, role: frame.role });
+    Object.assign(this, { operator: frame.operator, role: frame.role, session: frame.session, inside: true });
     this.commands = new Map((frame.commands ?? []).map((each) => [each.name, each]));
     for (const topic of this.topics.keys()) this.subscribe(topic);
     this.hooks.ready(frame);
   }
 
   state(state) {
-    if (state.name === "over" && state.code === 4401) {
-      sessionStorage.removeItem(SESSION);
+    if (state.name === "over" && state.code !== 1000) {
+      if (state.code === 4401) sessionStorage.removeItem(SESSION);
+      const why = state.code !== 4401 ? whyOver(state.code, state.why, state.retryAt) : this.inside ? SESSION_OVER : state.why;
       this.entering = null;
-      this.hooks.signedOut(state.why || "You are signed out.");
+      this.inside = false;
+      this.hooks.signedOut(why || SESSION_OVER);
     }
     this.hooks.changed(state);
   }
@@ -95,24 +110,29 @@ export class Desk {
     return ok.detail ?? {};
   }
 
-  // How it ended: ok with act, affected, undo, undo_until, detail; or with pending.
-  async order(name, args, more = {}) {
+  // How it ended: ok with act, affected, undo, undo_until, detail; or with pending. waits(): the connection is lost, it will
+  // be given again.
+  async order(name, args, more = {}, waits = () => {}) {
     const frame = { type: "command", cid: uuid7(), name, args, reason: "", ...more };
+    const by = this.operator;
     for (const until = Date.now() + PATIENCE_MS; ; ) {
       try {
         return await this.link.ask(frame);
       } catch (error) {
-        if (!(error instanceof Lost) || Date.now() > until || frame.dry_run) throw error;
-        await this.backOnline(until);
+        if (!(error instanceof Lost) || frame.dry_run) throw error;
+        waits();
+        await this.backOnline(until, by);
       }
     }
   }
 
-  async backOnline(until) {
-    while (!this.online) {
-      if (Date.now() > until) throw new Error("The connection was lost. Nobody knows yet whether this was done: look at the acts.");
+  // Nobody gives an order of somebody else who sat here before. Waits in any case: a line that is closing is online still, and
+  // an order given to it over and over would keep the page from hearing that it has closed.
+  async backOnline(until, by) {
+    do {
+      if (Date.now() > until || this.operator !== by) throw new Error(UNKNOWN);
       await new Promise((done) => setTimeout(done, 200));
-    }
+    } while (!this.online || this.operator !== by);
   }
 
   // Figures
@@ -143,9 +163,13 @@ export class Desk {
   }
 
   frame(frame) {
-    if (frame.unknown) frame.refused = "There is no such thing any more.";
     const held = frame.type === "snapshot" ? this.topics.get(frame.topic) : null;
     if (!held) return;
+    if (frame.unknown) {
+      // Nothing is known of it: that has no age.
+      held.tell.forEach((tell) => tell({ ...frame, refused: "There is no such thing any more." }));
+      return;
+    }
     held.frame = frame.topic === "activity" ? null : frame;
     held.at = Date.now() - (frame.age_ms ?? 0);
     if (frame.topic === "activity") held.since = Math.max(held.since ?? 0, ...(frame.events ?? []).map((event) => event.n ?? 0));
@@ -161,5 +185,3 @@ export class Desk {
     return this.topics.get(topic)?.frame ?? null;
   }
 }
-
-export const roleRank = (role) => ROLES.indexOf(role);

@@ -2,15 +2,16 @@
 
 import { badgeOf, byId, make, setText, show, titled } from "/app/words.js";
 import { button, clockTime, figure, keyed, name } from "./lists.js";
+import { memberButtons } from "./person.js";
 import { stateOf } from "./rooms.js";
 
 export class Drawer {
-  constructor(desk, orders) {
-    this.desk = desk;
-    this.orders = orders;
+  constructor(desk, orders, people) {
+    Object.assign(this, { desk, orders, people });
     this.dialog = byId("drawer");
     this.room = "";
     byId("drawer-close").addEventListener("click", () => this.dialog.close());
+    byId("drawer-more").addEventListener("click", () => this.more());
     this.dialog.addEventListener("close", () => this.stop?.());
   }
 
@@ -18,6 +19,9 @@ export class Drawer {
     this.stop?.();
     this.room = room;
     this.row = null;
+    this.fresh = []; // People of the last snapshot.
+    this.read = []; // People asked for.
+    this.next = "";
     byId("drawer-messages").replaceChildren();
     byId("drawer-members").replaceChildren();
     byId("drawer-messages").kept = byId("drawer-members").kept = undefined;
@@ -43,7 +47,7 @@ export class Drawer {
     const reason = frame.policy?.reason ? ` Reason: ${frame.policy.reason}` : "";
     setText(
       byId("drawer-state"),
-      `${figure(row.online)} people. ${stateOf(this.row)}.${row.code ? ` Code ${row.code}.` : ""}${row.zone ? ` Zone ${row.zone}.` : ""}${reason}`,
+      `${figure(row.online)} ${row.online === 1 ? "person" : "people"}, ${stateOf(this.row)}.${row.code ? ` Code ${row.code}.` : ""}${row.zone ? ` Zone ${row.zone}.` : ""}${reason}`,
     );
     this.acts();
     keyed(
@@ -53,13 +57,38 @@ export class Drawer {
       (message) => this.message(message),
       (element, message) => this.updateMessage(element, message),
     );
+    this.fresh = frame.members ?? [];
+    this.drawPeople();
+  }
+
+  // A snapshot brings the first ones; the others are read page by page, and those are no longer news.
+  drawPeople() {
+    const shown = this.read.length ? this.read : this.fresh;
     keyed(
       byId("drawer-members"),
-      frame.members ?? [],
+      shown,
       (member) => member.member,
-      (member) => make("li", {}, make("span", { class: "line-words" }, name(member.nickname), badgeOf(member.badge)), this.memberButtons(member)),
+      (member) => make("li", {}, make("span", { class: "line-words" }, name(member.nickname), badgeOf(member.badge)), memberButtons(this.desk, this.people, member, this.room)),
     );
-    show(byId("drawer-nobody"), !(frame.members ?? []).length);
+    show(byId("drawer-nobody"), !shown.length && !this.row.online);
+    const rest = this.read.length ? this.next !== null : this.row.online > shown.length;
+    const as = this.read.length ? `, as of ${clockTime(this.readAt)}` : "";
+    setText(byId("drawer-rest"), rest || as ? `${figure(shown.length)} of ${figure(Math.max(this.row.online ?? 0, shown.length))} people are shown${as}.` : "");
+    show(byId("drawer-more"), rest && this.desk.may("member.list"));
+  }
+
+  async more() {
+    const { room } = this;
+    try {
+      const detail = await this.desk.read("member.list", { room, limit: 200, ...(this.next && { after: this.next }) });
+      if (room !== this.room) return;
+      this.read = [...this.read, ...(detail.items ?? [])];
+      this.readAt = this.desk.now / 1000;
+      this.next = detail.more ? detail.next : null;
+      this.drawPeople();
+    } catch (error) {
+      setText(byId("drawer-rest"), error.message || "You are offline.");
+    }
   }
 
   acts() {
@@ -72,15 +101,17 @@ export class Drawer {
     const list = [
       frozen ? ["room.thaw", "Thaw", this.quick("room.thaw", "Let everybody write again")] : ["room.freeze", "Freeze", this.freeze()],
       ["room.slow", slow_s ? `Slow: ${figure(slow_s)} s` : "Slow", this.slow()],
-      closed ? ["room.reopen", "Reopen", this.quick("room.reopen", "Let people come in again")] : ["room.close", "Close", this.close()],
+      closed ? ["room.reopen", "Reopen", this.quick("room.reopen", "Let people come in again")] : ["room.close", "Close the doors", this.close()],
       ["message.unpin", "Unpin", this.quick("message.unpin", "Pin nothing")],
-      ["room.clear", "Clear", this.clear()],
-      ["room.evacuate", "Evacuate", this.evacuate()],
-      ["room.return", "Call back", this.quick("room.return", "Call back who was sent elsewhere")],
+      ["room.update", "Settings", () => this.change()],
       ["room.export", "Export", () => this.export()],
+      ["room.return", "Call back", this.quick("room.return", "Call back who was sent elsewhere")],
+      ["room.evacuate", "Evacuate", this.evacuate()],
+      ["room.clear", "Clear", this.clear()],
       ["room.delete", "Delete room", this.remove()],
     ].filter(([command]) => this.desk.may(command));
-    box.replaceChildren(...list.map(([command, label, run]) => button(label, run, { "data-act": command })));
+    const grave = new Set(["room.evacuate", "room.clear", "room.delete"]);
+    box.replaceChildren(...list.map(([command, label, run]) => button(label, run, { "data-act": command, class: grave.has(command) ? "small grave" : "small" })));
     if (held) (box.querySelector(`[data-act="${CSS.escape(held)}"]`) ?? box.firstElementChild)?.focus();
   }
 
@@ -99,7 +130,22 @@ export class Drawer {
   }
 
   close() {
-    return () => this.orders.give("room.close", { room: this.room }, { title: "Close this room", says: "Nobody comes in; who is here stays.", ttl: true });
+    return () => this.orders.give("room.close", { room: this.room }, { title: "Close the doors", says: "Nobody comes in; who is here stays.", ttl: true });
+  }
+
+  // Prefilled with what holds now; only what was changed goes out.
+  async change() {
+    const { room } = this;
+    const now = await this.desk.read("room.show", { room }).catch((error) => this.orders.toast(`${room}: ${error.message || "you are offline"}`, { bad: true }) && null);
+    if (!now) return;
+    const fields = [
+      { name: "title", label: "Title", value: now.title, placeholder: titled(room), max: 120, changed: true },
+      { name: "code", label: "Code (word-word-00)", value: now.code, max: 64, changed: true, hint: "Posters with the old code no longer lead here." },
+      { name: "zone", label: "Zone", value: now.zone, max: 48, changed: true },
+      { name: "capacity", label: "Most people at a time (0: no limit)", kind: "number", min: 0, most: 1_000_000, value: now.capacity, changed: true },
+      { name: "official", label: "An official room of the event", kind: "check", value: now.official, changed: true },
+    ];
+    await this.orders.give("room.update", { room }, { title: `Settings of ${now.title || titled(room)}`, send: "Save", fields, ttl: true });
   }
 
   clear() {
@@ -129,7 +175,7 @@ export class Drawer {
     const at = { room: this.room, seq };
     const buttons = make("span", { class: "line-buttons" });
     const hide = button("Hide", () => this.orders.quick(hide.dataset.act, at, { reason: "not fit for this room" }));
-    buttons.append(hide, button("Pin", () => this.orders.quick("message.pin", at, { reason: "worth knowing" })));
+    buttons.append(hide, button("Pin", () => this.orders.quick("message.pin", at, { reason: "worth knowing" }), { "data-act": "message.pin" }));
     show(buttons, this.desk.may("message.hide"));
     return make(
       "li",
@@ -151,25 +197,4 @@ export class Drawer {
     show(hide, !message.deleted);
     show(pin, !message.deleted && !message.hidden);
   }
-
-  memberButtons(member) {
-    return memberButtons(this.desk, this.orders, member, this.room);
-  }
-}
-
-// What can be done about a person: in a room, or (room "") in the whole house.
-export function memberButtons(desk, orders, member, room = "") {
-  const whom = member.nickname || "somebody";
-  const args = { member: member.member, ...(room && { room }) };
-  const where = room ? "in this room" : "in the whole house";
-  const give = (command, title, says, more = {}) => [command, title, () => orders.give(command, args, { title: `${title} ${whom}`, says, ...more })];
-  const text = [{ name: "text", label: "What to say", kind: "area", required: true, max: 500 }];
-  const list = [
-    give("member.mute", "Mute", `Cannot write ${where}.`, { ttl: true }),
-    give("member.kick", "Kick", `Is put out ${where === "in this room" ? "of this room" : "of the house"} and may come back.`),
-    give("member.ban", "Ban", `Cannot come back ${where}.`, { ttl: true, danger: true }),
-    ["member.message", "Message", () => orders.give("member.message", { member: member.member }, { title: `Message to ${whom}`, fields: text })],
-    ...(room ? [] : [give("member.unmute", "Unmute", "May write again."), give("member.unban", "Unban", "May come in again.")]),
-  ].filter(([command]) => desk.may(command));
-  return make("span", { class: "line-buttons" }, ...list.map(([, label, run]) => button(label, run, { "aria-label": `${label} ${whom}` })));
 }

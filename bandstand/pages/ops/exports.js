@@ -1,16 +1,23 @@
 // What is carried away as a file: a room's history, the timeline.
 
-import { allPages, save } from "./lists.js";
+import { make, setText } from "/app/words.js";
+import { allPages, figure, save } from "./lists.js";
 
 const lines = (items) => items.map((item) => (typeof item === "string" ? item : JSON.stringify(item))).join("\n") + "\n";
 
+const LONG_MS = 3_600_000;
+
 async function carry(orders, what, read, filename) {
+  const far = make("span", {}, `${what}: reading …`);
+  const away = orders.toast(far, { lasts: LONG_MS });
   try {
-    const items = await allPages(read);
+    const items = await allPages(read, (count) => setText(far, `${what}: ${figure(count)} lines so far …`));
     save(filename, lines(items));
-    orders.toast(`${what}: ${items.length} lines saved as ${filename}.`);
+    orders.toast(`${what}: ${figure(items.length)} lines saved as ${filename}.`);
   } catch (error) {
-    orders.toast(`${what}: ${error.message || "the connection was lost"}`, { bad: true });
+    orders.toast(`${what}: nothing was saved, ${error.message || "the connection was lost"}`, { bad: true });
+  } finally {
+    away();
   }
 }
 

@@ -5,14 +5,14 @@ import { bytes, figure, keyed, lasting } from "./lists.js";
 import { Plot } from "./plot.js";
 
 const OLD_MS = 3_500;
-const LEVEL = { 5: "normal", 4: "no new rooms", 3: "slow, no links", 2: "known only", 1: "staff only" };
+export const LEVEL = { 5: "normal", 4: "no new rooms", 3: "slow, no links", 2: "known only", 1: "staff only" };
 
 function kpis(stats) {
   const second = stats.rates?.["1s"] ?? {};
   const minute = stats.rates?.["1m"] ?? {};
   const { people = {}, rooms = {}, journal = {}, mailbox = {} } = stats;
   return [
-    ["People", figure(people.online), `most ${figure(people.peak)}, ${figure(people.unique)} different`],
+    ["People", figure(people.online), `most ${figure(people.peak)}, in all ${figure(people.unique)}`],
     ["Rooms", figure(rooms.up), rooms.quarantined ? `${rooms.quarantined} quarantined` : `${figure(rooms.known)} known`, rooms.quarantined > 0],
     ["Messages/s", figure(second.messages), `${figure(minute.messages)} over a minute`],
     ["Deliveries/s", figure(second.deliveries), `${bytes(second.bytes)}/s`],
@@ -22,7 +22,8 @@ function kpis(stats) {
     ["Slow readers", figure(stats.slow_members), `${bytes(stats.memory_bytes)} memory`],
     ["Alerts", figure(stats.alerts_active), stats.alerts_active ? "in force" : "none in force", stats.alerts_active > 0],
     ["Lockdown", figure(stats.lockdown ?? 5), LEVEL[stats.lockdown ?? 5] ?? "", (stats.lockdown ?? 5) < 5],
-    ["Up for", lasting(stats.uptime_s), `${figure((stats.restarts ?? []).length)} restarts of rooms`],
+    ["Processor", `${figure(100 * (stats.cpu ?? NaN))} %`, "of one core", stats.cpu > 0.9],
+    ["Up for", lasting(stats.uptime_s), `${figure((stats.restarts ?? []).length)} room restarts`],
   ];
 }
 

@@ -50,6 +50,19 @@ export function lasting(seconds) {
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 export const clockTime = (unix) => (Number.isFinite(unix) ? clock.format(new Date(unix * 1000)) : "");
 
+export const dayTime = (unix) => (Number.isFinite(unix) ? `${new Date(unix * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${clockTime(unix)}` : "never");
+
+// The hour, and the day too where it is another one.
+export const hourOf = (unix) => (new Date(unix * 1000).toDateString() === new Date().toDateString() ? clockTime(unix) : dayTime(unix));
+
+// An order's arguments in words; of an alert, what tells it from others.
+export function aboutOf(args) {
+  if (args.headline && args.status) return `${args.status}, ${args.severity}: ${args.headline}`;
+  return Object.entries(args)
+    .map(([key, value]) => `${key} ${value !== null && typeof value === "object" ? JSON.stringify(value) : value}`)
+    .join(", ");
+}
+
 // A file that the browser saves.
 export function save(filename, text, type = "application/x-ndjson") {
   const address = URL.createObjectURL(new Blob([text], { type }));
@@ -58,15 +71,19 @@ export function save(filename, text, type = "application/x-ndjson") {
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
 
-// All pages of a read that answers {items, more, next}; each page asked with `after` or what `turn` says.
-export async function allPages(read, turn = (next) => ({ after: next }), most = 500) {
+// A person is not so quick: an order given meanwhile is not told to wait for what is read here.
+const PAGE_PAUSE_MS = 60;
+
+// All pages of a read that answers {items, more, next}, however many; heard(count) after each.
+export async function allPages(read, heard = () => {}) {
   const items = [];
-  let more = {};
-  for (let page = 0; page < most; page += 1) {
-    const detail = await read(more);
+  for (let after = null; ; ) {
+    const detail = await read(after === null ? {} : { after });
     items.push(...(detail.items ?? []));
+    heard(items.length);
     if (!detail.more) return items;
-    more = turn(detail.next);
+    if ((detail.next ?? after) === after) throw new Error("the server tells the same page again");
+    after = detail.next;
+    await new Promise((done) => setTimeout(done, PAGE_PAUSE_MS));
   }
-  return items;
 }

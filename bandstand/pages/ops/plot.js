@@ -50,7 +50,7 @@ export class Plot {
       const most = Math.max(1, ...values);
       const x = (n) => 8 + ((width - 16) * (n + 60 - values.length)) / 59;
       const y = (value) => top + band - 6 - ((band - 30) * value) / most;
-      pen.strokeStyle = colour("--edge");
+      pen.strokeStyle = colour("--line");
       pen.lineWidth = 1;
       pen.strokeRect(0.5, top + 0.5, width - 1, band - 1);
       pen.fillStyle = colour("--ink-soft");
@@ -58,7 +58,7 @@ export class Plot {
       pen.fillText(label, 8, top + 18);
       pen.textAlign = "right";
       pen.fillStyle = this.stale ? colour("--ink-soft") : colour("--ink");
-      pen.fillText(`${figure(values.at(-1))}   most ${figure(most)}`, width - 8, top + 18);
+      pen.fillText(`${figure(values.at(-1))}  ·  most ${figure(most)}`, width - 8, top + 18);
       if (values.length < 2) return;
       pen.strokeStyle = this.stale ? colour("--ink-soft") : colour(hue);
       pen.lineWidth = 2;

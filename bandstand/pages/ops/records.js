@@ -1,7 +1,10 @@
 // What was done, with its undo; and what people have reported.
 
 import { byId, make, setText, show } from "/app/words.js";
-import { button, clockTime, figure, keyed } from "./lists.js";
+import { aboutOf, button, clockTime, figure, hourOf, keyed } from "./lists.js";
+
+// Read anew, a list is as long as it was, within a page's most.
+const asMany = (items) => ({ limit: Math.min(200, Math.max(100, items.length)) });
 
 export class Acts {
   constructor(desk, orders) {
@@ -16,7 +19,7 @@ export class Acts {
   async load(before = null) {
     this.active = true;
     try {
-      const detail = await this.desk.read("act.list", before ? { before } : {});
+      const detail = await this.desk.read("act.list", before ? { before } : asMany(this.items));
       this.items = before ? [...this.items, ...(detail.items ?? [])] : (detail.items ?? []);
       this.next = detail.more ? detail.next : null;
       setText(byId("acts-none"), this.items.length ? "" : "Nothing was done yet.");
@@ -34,9 +37,9 @@ export class Acts {
       (act) => act.act,
       (act) => this.line(act),
       (element, act) => {
-        const open = (act.undo === "exact" || act.undo === "compensating") && !act.undone && !(act.undo_until && act.undo_until * 1000 < this.desk.now);
-        show(element.querySelector("button"), open && this.desk.may("act.undo"));
-        setText(element.querySelector(".act-state"), act.undone ? "undone" : open && act.undo_until ? `can be undone until ${clockTime(act.undo_until)}` : "");
+        const open = !act.undone && !(act.undo_until && act.undo_until * 1000 < this.desk.now);
+        show(element.querySelector("button"), open && this.desk.may("act.undo") && Boolean(this.wayBack(act).run));
+        setText(element.querySelector(".act-state"), act.undone ? "undone" : open && act.undo === "exact" && act.undo_until ? `can be undone until ${hourOf(act.undo_until)}` : "");
       },
     );
   }
@@ -56,33 +59,34 @@ export class Acts {
         make("p", { class: "line-text", dir: "auto" }, said),
         make("p", { class: "act-state hint" }),
       ),
-      button("Undo", async () => (await this.orders.undo(act.act)) && this.load(), { "aria-label": `Undo ${command}` }),
+      button("Undo", async () => (await this.wayBack(act).run()) && this.load(), { "aria-label": `Undo ${command}`, "data-act": "act.undo" }),
     );
   }
-}
 
-// The arguments in words; of an alert, what tells it from others.
-function aboutOf(args) {
-  if (args.headline && args.status) return `${args.status}, ${args.severity}: ${args.headline}`;
-  return Object.entries(args)
-    .map(([key, value]) => `${key} ${typeof value === "object" ? JSON.stringify(value) : value}`)
-    .join(", ");
+  wayBack(act) {
+    return this.orders.wayBack({ command: act.name ?? act.command ?? "", args: act.args ?? {}, act: act.act, undo: act.undo });
+  }
 }
 
 export class Reports {
   constructor(desk, orders, openRoom) {
     Object.assign(this, { desk, orders, openRoom });
+    Object.assign(this, { items: [], next: null });
     byId("reports-closed").addEventListener("change", () => this.load());
+    byId("reports-more").addEventListener("click", () => this.load(this.next));
   }
 
-  async load() {
+  async load(before = null) {
     try {
-      const detail = await this.desk.read("report.list", { open: !byId("reports-closed").checked });
-      this.draw(detail.items ?? []);
-      setText(byId("reports-none"), detail.items?.length ? "" : "Nothing is waiting.");
+      const detail = await this.desk.read("report.list", { open: !byId("reports-closed").checked, ...(before ? { before } : asMany(this.items)) });
+      this.items = before ? [...this.items, ...(detail.items ?? [])] : (detail.items ?? []);
+      this.next = detail.more ? detail.next : null;
+      this.draw(this.items);
+      setText(byId("reports-none"), this.items.length ? "" : "Nothing is waiting.");
     } catch (error) {
       setText(byId("reports-none"), error.message || "You are offline.");
     }
+    show(byId("reports-more"), this.next !== null);
   }
 
   draw(items) {
@@ -116,9 +120,8 @@ export class Reports {
             "span",
             { class: "line-buttons" },
             button("Open room", () => this.openRoom(report.room)),
-            this.desk.may("message.hide") ? button("Hide message", () => this.orders.quick("message.hide", at, { reason: report.why || "reported" })) : null,
-            button("Done", () => resolve("done")),
-            button("Dismiss", () => resolve("dismissed")),
+            this.desk.may("message.hide") ? button("Hide message", () => this.orders.quick("message.hide", at, { reason: report.why || "reported" }), { "data-act": "message.hide" }) : null,
+            ...(this.desk.may("report.resolve") ? [button("Done", () => resolve("done"), { "data-act": "report.resolve" }), button("Dismiss", () => resolve("dismissed"), { "data-act": "report.resolve" })] : []),
           ),
     );
   }

@@ -26,7 +26,7 @@ export class Sign {
     show(byId("sign-code-row"), this.setup && !this.code);
     byId("sign-password").autocomplete = this.setup ? "new-password" : "current-password";
     setText(byId("sign-title"), this.setup ? "Set up the first operator" : "Sign in");
-    setText(byId("sign-lead"), this.setup ? "Choose your name and a password of at least 12 characters. This link works once." : "For those who run the house.");
+    setText(byId("sign-lead"), this.setup ? "Choose your name and a password of at least 10 characters. This link works once." : "For those who run the house.");
     setText(byId("sign-send"), this.setup ? "Set up" : "Sign in");
     setText(byId("sign-problem"), problem);
     (byId("sign-name").value ? byId("sign-password") : byId("sign-name")).focus();
