@@ -1,6 +1,7 @@
 """Alerts on the wire: their frames, what `ready` and a join's ok list of them, and where receipts go."""
 
-from functools import lru_cache, partial
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Literal, cast
 
 import trio
@@ -112,15 +113,19 @@ class ReceiptAnswer:
 
 
 def take_receipt(
-    ref: Ref[AlertsMessage], frame: client.AlertReceipt, member: MemberId, outlet: Outlet, nursery: trio.Nursery
+    ref: Ref[AlertsMessage],
+    frame: client.AlertReceipt,
+    member: MemberId,
+    outlet: Outlet,
+    wait_for: Callable[[Callable[[Ref[AlertsMessage], Receipt], Awaitable[None]], Ref[AlertsMessage], Receipt], None],
 ) -> None:
-    """Into the mailbox, or in line for it for a moment."""
+    """Into the mailbox, or in line for it for a moment: `wait_for` runs that with the wire paused."""
     reply = ReceiptAnswer(outlet, frame.id)
     state = ReceiptState(frame.state)
     receipt = Receipt(reply, member, AlertId(frame.alert), frame.rev, state, frame.note)
     try:
         if not ref.offer(receipt):
-            nursery.start_soon(partial(_stand_in_line, ref, receipt))
+            wait_for(_stand_in_line, ref, receipt)
     except ActorGone:
         reply.answer(NOT_NOW)
 

@@ -1,8 +1,8 @@
 """Member tokens: whoever shows one is the member it was given to. HMAC-SHA-256 over (key id, member, issued), so that
 nothing is stored for a token, and every node that holds the key file knows every member.
 
-The key file is text, one key a line, oldest first: key id (8 hex digits), issue time, key (64 hex digits). The newest
-signs; older ones are accepted until they are taken out of the file."""
+The key file is text, one key a line, oldest first: key id (8 hex digits), issue time, key (64 hex digits). It is made
+with one key and never changed from here; of several the last one signs, and all are accepted."""
 
 import hmac
 import os
@@ -64,11 +64,12 @@ class TokenRefused:
 
 @define(eq=False)
 class MemberTokens:
-    """Issues and verifies. `keys`: oldest first, at least one."""
+    """Issues and verifies. `keys`: oldest first, at least one. `revoked`: a member's tokens issued up to then (Unix
+    seconds) are no longer accepted; those issued in a later second are. Read at each look, written elsewhere."""
 
     _keys: tuple[Key, ...]
     _keep_s: float = KEEP_S
-    _revoked: dict[MemberId, int] = field(init=False, factory=dict)
+    _revoked: Mapping[MemberId, int] = field(factory=dict)
 
     def issue(self, member: MemberId, wall: float) -> str:
         signing = self._keys[-1]
@@ -94,18 +95,6 @@ class MemberTokens:
         if who.issued <= self._revoked.get(who.member, -1):
             return TokenRefused(Why.REVOKED)
         return who
-
-    def revoke(self, member: MemberId, issued_up_to: float) -> None:
-        """The member's tokens issued up to then are no longer accepted; those issued in a later second are."""
-        self._revoked[member] = max(int(issued_up_to), self._revoked.get(member, -1))
-
-    def revoked(self) -> Mapping[MemberId, int]:
-        """To be kept and handed to `revoke` at the next start. Without what has expired by itself: see `forget`."""
-        return dict(self._revoked)
-
-    def forget(self, wall: float) -> None:
-        """Drop revocations of tokens that have all expired."""
-        self._revoked = {who: upto for who, upto in self._revoked.items() if wall - upto < self._keep_s + AHEAD_S}
 
 
 def _mac(key: Key, claim: bytes) -> bytes:
@@ -134,15 +123,6 @@ def load_keys(path: Path) -> tuple[Key, ...]:
     if len({key.id for key in keys}) < len(keys):
         raise KeyFileError(f"{path} has two keys of the same id; remove one")
     return keys
-
-
-def add_key(path: Path, wall: float) -> Key:
-    """From the next start on a new key signs, and the old ones are accepted. The file is replaced in one step."""
-    key = _new_key(wall)
-    keys = [*load_keys(path), key]
-    with _named_errors(path), _written_beside(path, keys) as temporary:
-        temporary.replace(path)
-    return key
 
 
 def _new_key(wall: float) -> Key:

@@ -1,7 +1,7 @@
 """How fast one connection may speak, and the three steps against excess: read more slowly, refuse, close
 (docs/protocol.md, limits). Pure; time is an argument."""
 
-from enum import Enum, auto
+from enum import IntEnum
 from typing import assert_never
 
 from attrs import define, field, frozen
@@ -61,14 +61,19 @@ class Strikes:
         return len(self._times) >= self.limit
 
 
-class Budget(Enum):
-    MESSAGES = auto()
-    JOINS = auto()
-    RESUMES = auto()
-    TYPING = auto()
-    CONTROL = auto()
-    BYTES = auto()
-    SLOWNESS = auto()
+class Budget(IntEnum):
+    """Numbers, because they are places in a list that every message looks into."""
+
+    MESSAGES = 0
+    JOINS = 1
+    RESUMES = 2
+    TYPING = 3
+    CONTROL = 4
+    BYTES = 5
+    SLOWNESS = 6
+
+
+BYTES = int(Budget.BYTES)
 
 
 @frozen
@@ -144,18 +149,21 @@ class Pace:
     """One connection's budgets. Buckets are made when first used: most connections only ever listen."""
 
     _limits: SessionLimits
-    _buckets: dict[Budget, TokenBucket] = field(init=False, factory=dict)
+    _buckets: list[TokenBucket | None] = field(init=False, factory=lambda: [None] * len(Budget))
 
     def judge(self, budget: Budget | None, size: int, now: float) -> Granted | Excess:
         """Spends one of `budget` and `size` bytes, at once or on credit (then with a pause); Excess spends nothing."""
-        wait_s = self._of(Budget.BYTES).wait_s(now, size)
+        volume = self._buckets[BYTES] or self._of(Budget.BYTES)
+        wait_s = volume.wait_s(now, size)
+        number = None
         if budget is not None:
-            wait_s = max(wait_s, self._of(budget).wait_s(now))
+            number = self._buckets[budget] or self._of(budget)
+            wait_s = max(wait_s, number.wait_s(now))
         if wait_s > 0 and not self._may_slow_down(wait_s, now):
             return Excess(wait_s)
-        self._of(Budget.BYTES).spend(size)
-        if budget is not None:
-            self._of(budget).spend()
+        volume.spend(size)
+        if number is not None:
+            number.spend()
         return Granted(wait_s) if wait_s > 0 else NOW
 
     def quietly(self, budget: Budget, now: float) -> bool:
@@ -169,7 +177,7 @@ class Pace:
         return wait_s <= self._limits.backpressure_s and self._of(Budget.SLOWNESS).take(now, wait_s)
 
     def _of(self, budget: Budget) -> TokenBucket:
-        bucket = self._buckets.get(budget)
+        bucket = self._buckets[budget]
         if bucket is None:
             bucket = self._buckets[budget] = self._limits.bucket(budget)
         return bucket

@@ -1,7 +1,7 @@
 """Which figure of which owner stands in /metrics under which name. docs/operations.md explains them."""
 
-import importlib.metadata
-import resource
+import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
@@ -11,12 +11,14 @@ from actors.house import House
 from actors.journal.desk import Desk
 from actors.kernel import State
 from actors.stats.sources import Outside
+from actors.tally import AlertTally
 from gateway.admin.connection import Lobby
 from gateway.connection import Connection, Counts
 from gateway.listener import Listener
-from gateway.metrics import Metrics
+from gateway.metrics import Labelled, Metrics
 from gateway.outlet import SocketOutlet
 from gateway.pulse import Pulse
+from gateway.wire.portable import Portable
 
 
 def house_figures(metrics: Metrics, house: House) -> None:
@@ -43,6 +45,16 @@ def house_figures(metrics: Metrics, house: House) -> None:
     metrics.gauge("rooms_quarantined", "Rooms in quarantine.", lambda: _states(house)[State.QUARANTINED])
     metrics.counter("room_restarts", "Restarts of rooms.", lambda: house.room_restarts)
     metrics.counters("dead_letters", "Mail that died, by reason.", "reason", lambda: _dead_letters(house))
+    alert_figures(metrics, house.alert_board.book.tally)
+
+
+def alert_figures(metrics: Metrics, tally: AlertTally) -> None:
+    sort = ("kind", "severity", "status")
+    metrics.counter_table("alerts", "Alerts and their revisions that were sent.", sort, lambda: tally.sent)
+    metrics.counters("alert_receipts", "Receipts that were taken.", "state", lambda: tally.receipts)
+    metrics.histogram(
+        "alert_delivery_seconds", "From an alert's sending to its last byte in a target's socket.", tally.delivery
+    )
 
 
 def _states(house: House) -> Counter[State]:
@@ -92,43 +104,62 @@ def _waiting_bytes(inside: Iterable[Connection]) -> int:
     return sum(each.outlet.waiting_bytes for each in inside if isinstance(each.outlet, SocketOutlet))
 
 
-def gateway_figures(
-    metrics: Metrics, counts: Counts, listener: Listener, pulse: Pulse, inside: Collection[Connection]
-) -> None:
-    version = _version()
-    metrics.gauge("connections", "WebSocket connections.", lambda: counts.open)
-    metrics.gauge("connections_authenticated", "Those who have said who they are.", lambda: counts.authenticated)
+def socket_figures(metrics: Metrics, listener: Listener, portable: Portable) -> None:
     metrics.gauge("sockets", "Accepted sockets, of whatever kind.", lambda: listener.live)
     metrics.counter("sockets_accepted", "Accepted since the start.", lambda: listener.accepted)
     metrics.counter("connection_faults", "Connections ended by a mistake of the server.", lambda: listener.faults)
-    metrics.counters("connections_closed", "Ended connections by cause.", "cause", lambda: counts.closed)
+    metrics.counters("handshakes", "WebSocket handshakes by how they ended.", "result", lambda: listener.handshakes)
+    metrics.counter("received_bytes", "Bytes that came over WebSockets.", lambda: portable.received_bytes)
+    metrics.counter("sent_bytes", "Bytes that left over WebSockets.", lambda: portable.sent_bytes)
+
+
+def gateway_figures(
+    metrics: Metrics, counts: Counts, pulse: Pulse, inside: Collection[Connection], version: str
+) -> None:
     metrics.histogram("ping_rtt_seconds", "Heartbeats and their echoes.", counts.rtt)
     metrics.histogram("event_loop_lag_seconds", "How late a timer of the loop fires.", pulse.lag)
     metrics.gauge("outlet_bytes", "What waits for lines that are slower than the chat.", lambda: _waiting_bytes(inside))
     metrics.gauges("build_info", "Always 1; what runs is in the label.", "version", lambda: {version: 1.0})
     metrics.gauge("tasks", "Tasks of the loop.", pulse.tasks)
-    metrics.counter("process_cpu_seconds", "User and system time.", _cpu_seconds)
+    metrics.counter("process_cpu_seconds", "User and system time.", time.process_time)
     metrics.gauge("process_max_resident_bytes", "Peak resident memory.", _peak_bytes)
 
 
-def ops_figures(metrics: Metrics, lobby: Lobby) -> None:
+def ops_figures(metrics: Metrics, lobby: Lobby, counts: Counts) -> None:
+    """`counts`: of the members' side, for the figures in which operators are counted beside them."""
     ended = lobby.counts.ended
+    metrics.gauges("connections", "WebSocket connections by who is there.", "role", lambda: _by_role(lobby, counts))
+    metrics.counters(
+        "connections_closed",
+        "Ended connections by reason.",
+        "reason",
+        lambda: _sums(counts.closed, lobby.counts.closed),
+    )
     labels = ("command", "result")
     metrics.counter_table("admin_commands", "Operators' commands by how they ended.", labels, lambda: ended)
     metrics.gauge("admin_connections", "Operators' connections.", lambda: len(lobby.inside))
+    metrics.gauge("admin_watches", "Topics that operators watch.", lambda: len(lobby.watches))
 
 
-def _version() -> str:
-    try:
-        return importlib.metadata.version("bandstand")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"  # run from its sources
+def _by_role(lobby: Lobby, counts: Counts) -> Labelled:
+    """A stranger has not said yet who it is, whichever of the two it will be."""
+    operators = sum(each.is_signed_in for each in lobby.inside)
+    strangers = counts.open - counts.authenticated + len(lobby.inside) - operators
+    return {"member": counts.authenticated, "operator": operators, "stranger": strangers}
 
 
-def _cpu_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+def _sums(*tables: Labelled) -> Labelled:
+    total: Counter[str] = Counter()
+    for table in tables:
+        total.update(table)
+    return total
 
 
 def _peak_bytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """0 where the system does not say."""
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

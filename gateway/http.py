@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 from attrs import frozen
 
@@ -57,7 +56,6 @@ class Request:
     query: str
     headers: Mapping[str, str]
     """By lower-case name; a name that came more than once has its values joined with a comma."""
-    remote: str = "unknown"
 
 
 @frozen
@@ -162,15 +160,11 @@ def check_host(request: Request, allowed: frozenset[str], local: str) -> None:
 def check_origin(request: Request, allowed: frozenset[str]) -> None:
     """Of a WebSocket request, whose Host has been checked. No Origin: not a browser. The own origin always may."""
     origin = request.headers.get("origin")
-    if origin is None or ANY in allowed or origin.lower() in allowed:
+    if origin is None or origin.lower() in allowed:
         return
     if origin.lower() in {f"{scheme}://{request.headers['host'].lower()}" for scheme in ("http", "https")}:
         return
     raise HttpError(403, "Pages of that Origin may not connect. The operator can add it to allowed_origins.")
-
-
-def host_of(url: str) -> str | None:
-    return urlsplit(url).hostname
 
 
 def is_loopback(address: str) -> bool:
@@ -180,20 +174,20 @@ def is_loopback(address: str) -> bool:
         return False
 
 
-def forwarded_for(request: Request, peer: str, trusted: Sequence[Network]) -> str:
-    """The address to hold responsible: the peer's, or behind trusted proxies the last one that none of them is."""
-    hops = [*listed(request.headers, "x-forwarded-for"), peer]
-    while len(hops) > 1 and _is_within(hops[-1], trusted) and _is_address(hops[-2]):
-        hops.pop()
-    return hops[-1]
-
-
-def _is_within(address: str, networks: Sequence[Network]) -> bool:
+def is_within(address: str, networks: Sequence[Network]) -> bool:
     try:
         parsed = ip_address(address)
     except ValueError:
         return False
     return any(parsed in network for network in networks)
+
+
+def forwarded_for(request: Request, peer: str, trusted: Sequence[Network]) -> str:
+    """The address to hold responsible: the peer's, or behind trusted proxies the last one that none of them is."""
+    hops = [*listed(request.headers, "x-forwarded-for"), peer]
+    while len(hops) > 1 and is_within(hops[-1], trusted) and _is_address(hops[-2]):
+        hops.pop()
+    return hops[-1]
 
 
 def _is_address(text: str) -> bool:

@@ -7,14 +7,17 @@ import errno
 import random
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
 
-import structlog
 import trio
-from attrs import define, frozen
-from trio.lowlevel import notify_closing, wait_readable
+from attrs import frozen
+from trio.lowlevel import wait_readable
 
-from gateway.admission import Admission, ListenerLimits, Ticket, raise_file_limit
+from gateway.admission import BEYOND_MOST, BEYOND_TLS_MOST, Admission, ListenerLimits, Ticket, raise_file_limit
+from gateway.barrier import Barrier
+from gateway.entrance import Address, Entrance, open_socket
 from gateway.http import (
     HEAD_END,
     HttpError,
@@ -24,27 +27,34 @@ from gateway.http import (
     check_host,
     check_origin,
     forwarded_for,
+    is_within,
     listed,
     parse_head,
     refusal,
     render,
     websocket_key,
 )
+from gateway.log import EventLog
 from gateway.wire.contract import Attach, Serve, Upgrade
 from gateway.wire.transport import SocketTransport, StreamTransport, Transport, tune
 
-BACKLOG = 4_096
+__all__ = ["Address", "Door", "Listener", "Route", "open_socket"]
+
 ACCEPTS_AT_ONCE = 64
 """Then the other tasks have a turn."""
 ANSWER_SECONDS = 30.0
 """To take a whole answer; a slow phone and the largest asset of a page."""
-TURNED_AWAY_AT_ONCE = 64
-"""Of those refused at the door who still get an answer; they spend the spare files."""
+BEYOND_SECONDS = 1.0
+"""To be asked what they want, for those who come when the house is full."""
+ALWAYS = frozenset({"/healthz", "/readyz"})
+"""Routes that are answered also then: whoever asks there restarts what does not answer."""
 FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 FULL_PAUSE_SECONDS = 0.1
 ODD_PAUSE_SECONDS = 0.01
+ACCEPTED, UNKNOWN_SUBPROTOCOL, TLS_FAILED = "accepted", "unknown_subprotocol", "tls_failed"
+"""What becomes of a handshake, where there is no HTTP status to say it."""
 
-log = structlog.get_logger("gateway.listener")
+log = EventLog("gateway.listener")
 
 Route = Callable[[Request], Awaitable[Response]]
 
@@ -57,33 +67,8 @@ class Door:
     attach: Attach
     origins: frozenset[str] = frozenset()
     """Web origins that may connect besides the own one; lower case."""
-
-
-@frozen
-class Address:
-    """Where it listens."""
-
-    host: str
-    port: int
-    tls: bool
-
-
-@define(eq=False)
-class Entrance:
-    """One listening socket."""
-
-    sock: socket.socket
-    tls: ssl.SSLContext | None
-
-    @property
-    def address(self) -> Address:
-        host, port = self.sock.getsockname()[:2]
-        return Address(host, port, self.tls is not None)
-
-    def close(self) -> None:
-        if self.sock.fileno() != -1:
-            notify_closing(self.sock)
-            self.sock.close()
+    kept: bool = False
+    """A few may come in by it when the house is full."""
 
 
 class Listener:
@@ -98,24 +83,25 @@ class Listener:
         allowed_hosts: frozenset[str] = frozenset(),
         trusted_proxies: Sequence[Network] = (),
         limits: ListenerLimits,
+        barrier: Barrier | None = None,
     ) -> None:
-        """`doors` and `routes` by path. `allowed_hosts`: names besides the own addresses, lower case; "*" = any."""
+        """`doors` and `routes` by path. `allowed_hosts`: names besides the own addresses, lower case; "*" = any.
+        `barrier`: each connection runs behind it."""
+        self._barrier = barrier or Barrier()
         self._serve = serve
         self._doors = doors
         self._routes = routes
         self._allowed_hosts = allowed_hosts
         self._trusted_proxies = trusted_proxies
         self._limits = limits
-        files = raise_file_limit()
-        self.admission = Admission(limits, limits.connections or max(files - limits.spare_files, 1))
+        self.admission = Admission(limits, _most_connections(limits))
         self._nursery: trio.Nursery | None = None
         self._entrances: list[Entrance] = []
-        self._turned_away = 0
         self._stopped = False
         self._emptied = trio.Event()
         self.accepted = 0
-        self.faults = 0
-        """Connections that ended by an exception: each is in the log, and is a mistake of ours."""
+        self.handshakes: Counter[str] = Counter()
+        """Requests for a WebSocket, and those that could not be read so far, by what became of them."""
 
     # -- its life ------------------------------------------------------------------------------------------------------
 
@@ -161,6 +147,11 @@ class Listener:
         """Ends every connection now. Drain first: say `finish` to the outlets and wait for `emptied`."""
         if self._nursery is not None:
             self._nursery.cancel_scope.cancel()
+
+    @property
+    def faults(self) -> int:
+        """What the barrier has stopped: each is in the log, and is a mistake of ours."""
+        return self._barrier.faults
 
     @property
     def live(self) -> int:
@@ -210,33 +201,26 @@ class Listener:
         self.accepted += 1
         sock.setblocking(False)
         tune(sock, self._limits.unsent_bytes)
-        ticket = self.admission.enter(remote, trio.current_time())
-        if ticket is not None:
-            self._nursery.start_soon(self._behind_barrier, sock, ticket, tls)
-        elif tls is None and self._turned_away < TURNED_AWAY_AT_ONCE:
-            self._turned_away += 1
-            self._nursery.start_soon(self._behind_barrier, sock, None, None)
-        else:
+        ticket = self.admission.enter(
+            remote,
+            trio.current_time(),
+            proxied=is_within(remote, self._trusted_proxies),
+            beyond=BEYOND_MOST if tls is None else BEYOND_TLS_MOST,
+        )
+        if ticket is None:
+            self._refused(HTTPStatus.SERVICE_UNAVAILABLE)
             sock.close()
+        else:
+            self._nursery.start_soon(self._behind_barrier, sock, ticket, tls)
 
-    async def _behind_barrier(self, sock: socket.socket, ticket: Ticket | None, tls: ssl.SSLContext | None) -> None:
-        """The barrier. Broad on purpose: whatever goes wrong in one connection, ours or a library's, ends that
-        connection and is logged; the nursery around it holds everybody else. Cancelled is no Exception and passes."""
+    async def _behind_barrier(self, sock: socket.socket, ticket: Ticket, tls: ssl.SSLContext | None) -> None:
         try:
-            if ticket is None:
-                await self._answer(SocketTransport(sock, "unknown"), refusal(self._full()))
-            else:
+            with self._barrier.around("connection_failed"):
                 await self._come_in(sock, ticket, tls)
-        except* Exception as faults:
-            self.faults += 1
-            log.error("connection_failed", exc_info=faults)
         finally:
             sock.close()
-            if ticket is None:
-                self._turned_away -= 1
-            else:
-                ticket.leave()
-                self._look_if_empty()
+            ticket.leave()
+            self._look_if_empty()
 
     def _full(self) -> HttpError:
         # Not for secrets: it only spreads them out.
@@ -246,7 +230,7 @@ class Listener:
     # -- one connection ------------------------------------------------------------------------------------------------
 
     async def _come_in(self, sock: socket.socket, ticket: Ticket, tls: ssl.SSLContext | None) -> None:
-        transport = await self._open_transport(sock, ticket.remote, tls)
+        transport = await self._open_transport(sock, ticket, tls)
         if transport is None:
             return
         try:
@@ -256,45 +240,67 @@ class Listener:
         finally:
             transport.abort()
 
-    async def _open_transport(self, sock: socket.socket, remote: str, tls: ssl.SSLContext | None) -> Transport | None:
+    async def _open_transport(
+        self, sock: socket.socket, ticket: Ticket, tls: ssl.SSLContext | None
+    ) -> Transport | None:
         if tls is None:
-            return SocketTransport(sock, remote)
+            return SocketTransport(sock)
         bottom = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
         tune(bottom.socket, self._limits.unsent_bytes)  # trio has just set its own
         stream = trio.SSLStream(bottom, tls, server_side=True, https_compatible=True)
-        with trio.move_on_after(self._limits.head_s):
+        with trio.move_on_after(self._head_s(ticket)):
             try:
                 await stream.do_handshake()
             except trio.BrokenResourceError:
+                self.handshakes[TLS_FAILED] += 1
                 return None
-            return StreamTransport(stream, remote, bottom.socket.close, bottom.socket)
+            return StreamTransport(stream, bottom.socket.close, bottom.socket)
+        self.handshakes[TLS_FAILED] += 1
         return None
 
     async def _at_the_door(
         self, transport: Transport, sock: socket.socket, ticket: Ticket
     ) -> tuple[Upgrade, Attach] | None:
         """Reads the request and answers it, unless it is for a WebSocket."""
+        request: Request | None = None
         try:
-            head, rest = await self._read_head(transport)
+            head, rest = await self._read_head(transport, self._head_s(ticket))
             if not head:
                 return None
             request = parse_head(head, self._limits.head)
             check_host(request, self._allowed_hosts, local_address(sock))
-            ticket.remote = forwarded_for(request, ticket.remote, self._trusted_proxies)
-            ticket.path = request.path
-            if self._stopped or self.admission.is_barred(ticket.remote, trio.current_time()):
-                raise self._full()
             door = self._doors.get(request.path)
+            if not self._has_room_for(request, ticket, door):
+                raise self._full()
             if door is not None:
-                return self._upgrade(door, request, rest, ticket), door.attach
+                upgrade = self._upgrade(door, request, rest, ticket)
+                self.handshakes[ACCEPTED if upgrade.subprotocol else UNKNOWN_SUBPROTOCOL] += 1
+                return upgrade, door.attach
             route = self._routes.get(request.path)
             if route is None:
                 raise HttpError(404, "Nothing is at this address.")
             answer = await route(request)
         except HttpError as error:
+            if request is None or request.path in self._doors:
+                self._refused(error.status)
             answer = refusal(error)
-        await self._answer(transport, answer)
+        beyond = ticket.beyond
+        ticket.authenticated()  # whoever takes long to read it keeps no newcomer out
+        await self._answer(transport, answer, linger=not beyond)
         return None
+
+    def _head_s(self, ticket: Ticket) -> float:
+        return min(self._limits.head_s, BEYOND_SECONDS) if ticket.beyond else self._limits.head_s
+
+    def _has_room_for(self, request: Request, ticket: Ticket, door: Door | None) -> bool:
+        if not ticket.comes_from(forwarded_for(request, ticket.remote, self._trusted_proxies)) or self._stopped:
+            return False
+        if not ticket.beyond or request.path in ALWAYS:
+            return True
+        return door is not None and door.kept and ticket.is_kept_a_place()
+
+    def _refused(self, status: int) -> None:
+        self.handshakes[HTTPStatus(status).phrase.lower().replace(" ", "_")] += 1
 
     def _upgrade(self, door: Door, request: Request, rest: bytes, ticket: Ticket) -> Upgrade:
         key = websocket_key(request)
@@ -302,11 +308,11 @@ class Listener:
         offered = listed(request.headers, "sec-websocket-protocol")
         return Upgrade(key, door.subprotocol if door.subprotocol in offered else None, rest, ticket)
 
-    async def _read_head(self, transport: Transport) -> tuple[bytes, bytes]:
+    async def _read_head(self, transport: Transport, seconds: float) -> tuple[bytes, bytes]:
         """The head and what came behind it; nothing when the peer has gone. Raises HttpError."""
         most = self._limits.head.head_bytes
         buf = b""
-        with trio.move_on_after(self._limits.head_s):
+        with trio.move_on_after(seconds):
             while (end := buf.find(HEAD_END)) < 0 and len(buf) <= most:
                 data = await transport.receive()
                 if not data:
@@ -320,8 +326,9 @@ class Listener:
             return buf[:end], buf[end:]
         raise HttpError(408, "The request head took too long.")
 
-    async def _answer(self, transport: Transport, answer: Response) -> None:
-        """Then half-close and read on for a moment: unread bytes would make the kernel reset the answer away."""
+    async def _answer(self, transport: Transport, answer: Response, *, linger: bool) -> None:
+        """Then half-close and (`linger`) read on for a moment: unread bytes would make the kernel reset the answer
+        away. Where only a head came, there are none."""
         view = memoryview(render(answer))
         try:
             with trio.move_on_after(ANSWER_SECONDS):
@@ -335,28 +342,20 @@ class Listener:
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
             return
         transport.send_eof()
+        if not linger:
+            return
         left = self._limits.linger_bytes
         with trio.move_on_after(self._limits.linger_s):
             while left > 0 and (data := await transport.receive()):
                 left -= len(data)
 
 
-def open_socket(family: int, where: tuple[str | int, ...]) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind(where)
-        sock.listen(BACKLOG)
-    except OSError:
-        sock.close()
-        raise
-    return sock
+def _most_connections(limits: ListenerLimits) -> int:
+    """Beyond the file limit nobody could be told that the house is full."""
+    most = max(raise_file_limit() - limits.spare_files, 1)
+    if limits.connections > most:
+        log.warning("connections_limited", asked=limits.connections, possible=most)
+    return min(limits.connections or most, most)
 
 
 def local_address(sock: socket.socket) -> str:

@@ -9,6 +9,7 @@ import trio
 
 from actors.names import RoomName
 from actors.people.outlet import Batch
+from gateway.line_speed import LineSpeed
 from gateway.wire.contract import Lost
 from gateway.wire.framing import close_frame, text_frame
 from gateway.wire.lanes import Lanes
@@ -16,10 +17,6 @@ from gateway.wire.limits import WireLimits
 from gateway.wire.transport import Transport
 
 OVERLOADED = 4100
-PAGE_SECONDS_LEAST = 0.02
-"""A page that left sooner left in the kernel's time, not the peer's: it measures nothing."""
-PAGE_BYTES_LEAST = 512
-"""A page smaller than this measures how long the line stood still, not how fast it moves."""
 
 Bye = Callable[[int, int | None], bytes]
 """(code, retry_after_ms) -> the payload of a `bye` frame."""
@@ -42,11 +39,9 @@ class SocketOutlet:
         "_nursery",
         "_on_behind",
         "_on_dead",
-        "_page_started",
-        "_page_waits",
         "_progress",
-        "_rate",
         "_send",
+        "_speed",
         "_transport",
         "_waiting",
         "bytes",
@@ -54,7 +49,6 @@ class SocketOutlet:
         "code",
         "dead",
         "moved_at",
-        "overflows",
         "progressed_at",
     )
 
@@ -83,16 +77,14 @@ class SocketOutlet:
         self._lanes: Lanes | None = None
         self._waiting: list[Callable[[], None]] | None = None
         self._closing: Closing | None = None
-        self._page_started = 0.0
-        self._page_waits = 0
-        self._rate: float | None = None
+        self._speed: LineSpeed | None = None
+        """Made at the first look, which is when a page had to wait."""
         self._progress = -1
         self.moved_at = now()
         """When bytes were last seen to reach the peer (as of `check_stuck`)."""
         self.progressed_at = self.moved_at
         """When the peer's kernel was last seen to have taken something it was owed."""
         self.bytes = 0
-        self.overflows = 0
         self.code = 0
         """The close code given to `finish`; 0 = none."""
         self.cause: Lost | None = None
@@ -130,21 +122,30 @@ class SocketOutlet:
     def _fall_behind(self, lanes: Lanes, batch: Batch) -> None:
         dropped = lanes.drop_chat()
         dropped[batch.room] = min(batch.first, dropped.get(batch.room, batch.first))
-        self.overflows += 1
         for room, first in dropped.items():
             self._on_behind(room, first)
 
     def page(self, batch: Batch) -> None:
-        self._page_started, self._page_waits = self._now(), len(batch.blob)
+        if self._speed is not None:
+            self.look()
         if not self._busy:
             sent = self._send_now(batch.blob)
-            self._page_waits -= sent
-            if sent == len(batch.blob):
-                self._page_left()
-            elif not self.dead:
+            if sent < len(batch.blob) and not self.dead:
                 self._made().chat(batch, sent, page=True)
+                self.look()
         elif self._lanes is not None and self._closing is None:
             self._lanes.chat(batch, page=True)
+            self.look()
+
+    def look(self, waited: bool = False) -> int:
+        """`waited`: something has stood in line here since the last look."""
+        now, owed = self._now(), self._transport.unsent()
+        arrived = self.bytes - (owed or 0)
+        if self._speed is None:
+            self._speed = LineSpeed(now, arrived)
+        else:
+            self._speed.look(now, arrived, owed, waited)
+        return owed or 0
 
     def control(self, frame: bytes) -> None:
         lanes = self._write(frame)
@@ -191,7 +192,7 @@ class SocketOutlet:
 
     @property
     def bytes_per_s(self) -> float | None:
-        return self._rate
+        return None if self._speed is None else self._speed.bytes_per_s
 
     @property
     def closing(self) -> bool:
@@ -220,9 +221,9 @@ class SocketOutlet:
     def finish(self, code: int, retry_after_ms: int | None = None) -> None:
         self._end(code, self._goodbye(code, retry_after_ms), Lost.FINISHED)
 
-    def fail(self, code: int) -> None:
-        """For the wire: the peer broke RFC 6455."""
-        self._end(code, self._goodbye(code, None), Lost.BAD_FRAMES)
+    def fail(self, code: int, retry_after_ms: int | None = None) -> None:
+        """For the wire: the peer broke RFC 6455, or the limits of its frames."""
+        self._end(code, self._goodbye(code, retry_after_ms), Lost.BAD_FRAMES)
 
     def echo_close(self, frame: bytes) -> None:
         """For the wire: the peer has closed; `frame` answers it (RFC 6455, section 5.5.1)."""
@@ -360,18 +361,9 @@ class SocketOutlet:
             self.bytes += sent
             run = lanes.left(sent)
             if run is not None and run.page:
-                self._page_left()
+                self.look(waited=True)
         if lanes.empty and not transport.holds:
             self._emptied()
-
-    def _page_left(self) -> None:
-        """Only what had to wait is counted, and only when it had to: the rest went into the kernel's buffer, which says
-        nothing of the line, but that it may be faster than it was."""
-        waited_s = self._now() - self._page_started
-        if waited_s < PAGE_SECONDS_LEAST:
-            self._rate = None if self._rate is None else self._rate * 2
-        elif self._page_waits >= PAGE_BYTES_LEAST:
-            self._rate = self._page_waits / waited_s
 
     def _emptied(self) -> None:
         self._lanes = None

@@ -31,6 +31,7 @@ def room_rules(settings: Settings) -> RoomRules:
         most_rooms=rooms.max_rooms,
         creations_per_member_h=rooms.creations_per_hour,
         creations_per_min=rooms.creations_per_minute,
+        expire_after_s=rooms.expire,
         mailbox=settings.limits.room_mailbox_messages,
     )
 
@@ -80,11 +81,11 @@ def admin_origins(settings: Settings) -> frozenset[str]:
     return frozenset(origin.lower().rstrip("/") for origin in settings.admin.origins)
 
 
-def is_secure(settings: Settings, address: str) -> bool:
-    """Whether an operator's password may travel over a connection from `address`: encrypted here or by our proxy, or
-    not leaving the machine, or allowed all the same."""
-    proxied = bool(settings.trusted_proxies) and settings.public_url.startswith("https://")
-    return settings.wire.tls_cert is not None or proxied or settings.admin.insecure_ops or is_loopback(address)
+def is_secure(settings: Settings, address: str, *, proxied: bool) -> bool:
+    """Whether an operator's password may travel over a connection from `address`: encrypted here, or by the proxy that
+    this very one came through, or not leaving the machine, or allowed all the same."""
+    encrypted = settings.wire.tls_cert is not None or (proxied and settings.public_url.startswith("https://"))
+    return encrypted or settings.admin.insecure_ops or is_loopback(address)
 
 
 def session_limits(settings: Settings) -> SessionLimits:

@@ -1,14 +1,15 @@
 """What every connection of a server shares: the house it speaks to, the clock it is watched by, what is counted."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-import trio
 from attrs import define, field, frozen
 
 from actors.house import House
 from actors.names import MemberId, Nickname, RoomName
+from actors.refusals import Refused
 from actors.tally import Histogram
+from gateway.barrier import Tasks
 from gateway.protocol.kinds import Token
 from gateway.session import Session
 from gateway.wheel import Wheel
@@ -35,8 +36,6 @@ class Counts:
     authenticated: int = 0
     closed: dict[str, int] = field(factory=dict)
     rtt: Histogram = field(factory=Histogram)
-    bytes_sent: int = 0
-    overflows: int = 0
 
 
 @frozen
@@ -50,15 +49,16 @@ class Reported:
     nickname: Nickname
 
 
-def to_nobody(report: Reported) -> None: ...
+async def to_nobody(_report: Reported) -> Refused | None:
+    return None
 
 
 @frozen
 class Reception:
-    """What every connection of this server shares. `nursery` takes the waiting that a connection must not do itself."""
+    """What every connection of this server shares. `tasks` do the waiting that a connection must not do itself."""
 
     house: House
-    nursery: trio.Nursery
+    tasks: Tasks
     wheel: Wheel
     counts: Counts
     times: Times
@@ -69,6 +69,8 @@ class Reception:
     wall: Callable[[], float]
     spread: Callable[[], float]
     """-1.0 to 1.0, evenly."""
-    reported: Callable[[Reported], None] = to_nobody
-    """Never blocks, never raises."""
+    reported: Callable[[Reported], Awaitable[Refused | None]] = to_nobody
+    """None: it is kept. The caller's scope says how long that may take."""
+    replay_entries: int = 1_000
+    """Most that a join replays."""
     inside: "set[Connection]" = field(factory=set)  # all, strangers included

@@ -1,31 +1,32 @@
 """A connection's errands into the house: each request finds its room, and waits in line for it where it must.
 
-Whatever waits does so in a task of the gateway's nursery, with the wire paused, for seconds at most."""
+Whatever waits does so in a task of its own, with the wire paused, for seconds at most."""
 
 from contextlib import suppress
 from typing import TypeVar, assert_never
 
 import trio
+from attrs import define
 
 from actors.alerts import messages as alerts
 from actors.journal.log import LogFailed
 from actors.kernel import ActorGone, MailboxFull, Quarantined, Ref
 from actors.names import Epoch, MemberId, Nickname, RoomName
-from actors.people.outlet import Outlet, Seat
+from actors.people.outlet import Seat
 from actors.refusals import Reason, Refused
 from actors.room import messages as say
-from actors.room.directory import Enter
-from actors.room.messages import Joined, Position, RoomMessage, SeatLost
+from actors.room.messages import Done, Joined, Position, RoomMessage, SeatLost
 from actors.room.pages import PAGE_BYTES
+from actors.room.table import Enter
 from gateway import voice
 from gateway.alerts import listed
 from gateway.answers import Answer, HistoryAnswer, JoinAnswer, SendAnswer
+from gateway.living import Living
 from gateway.protocol import client, server
 from gateway.protocol.frames import RoomRequest, ServerFrame
 from gateway.protocol.server import Alerts
 from gateway.reception import Reception, Reported
 from gateway.session import Session
-from gateway.wire.contract import Wire
 
 M = TypeVar("M")
 Asked = say.Join | say.Leave | say.Post | say.Edit | say.Delete | say.React | say.History | say.Members
@@ -35,16 +36,13 @@ PATIENCE_SECONDS = 2.0
 """A full mailbox is waited for; then the sender hears `busy`."""
 
 
-class Errands:
+class Errands(Living):
     """The half of a Connection that speaks to rooms. No state but the connection's own."""
 
-    __slots__ = ("_departed", "_reception", "_session", "_wire", "member", "nickname", "outlet", "seats")
+    __slots__ = ("_reception", "member", "nickname", "seats")
 
-    _wire: Wire
     _reception: Reception
     _session: Session
-    _departed: bool
-    outlet: Outlet
     member: MemberId
     nickname: Nickname
     seats: dict[RoomName, Seat]
@@ -84,9 +82,20 @@ class Errands:
         if self._seat(frame.room) is None:
             self._say(voice.error(frame.id, Refused(Reason.NOT_JOINED)))
             return
-        nickname = self._called(frame.room)
-        self._reception.reported(Reported(frame.room, frame.seq, frame.why, self.member, nickname))
-        self._say(server.Ok(frame.id))
+        self._wait_for(self._keep_report, frame)
+
+    async def _keep_report(self, frame: client.Report) -> None:
+        report = Reported(frame.room, frame.seq, frame.why, self.member, self._called(frame.room))
+        refused: Refused | None = Refused(Reason.BUSY, "reports take long just now; try again", 1_000)
+        # In a task of its own: what is kept once the member heard `busy`, or is gone, has to be told all the same.
+        hand_over, answer = trio.open_memory_channel[Refused | None](1)
+        self._soon(self._pass_on_report, report, hand_over)
+        with trio.move_on_after(PATIENCE_SECONDS):
+            refused = await answer.receive()
+        self._say(server.Ok(frame.id) if refused is None else voice.error(frame.id, refused))
+
+    async def _pass_on_report(self, report: Reported, answer: trio.MemorySendChannel[Refused | None]) -> None:
+        answer.send_nowait(await self._reception.reported(report))
 
     def _seat(self, room: RoomName) -> Seat | None:
         """Where we sit; None: not there, or no longer."""
@@ -95,7 +104,6 @@ class Errands:
             return seat
         self._session.left(room)
         del self.seats[room]
-        self._tell(self._reception.house.alerts, alerts.Left(self.member, room))
         return None
 
     def _called(self, room: RoomName) -> Nickname:
@@ -106,27 +114,25 @@ class Errands:
         since = None if frame.since is None else Position(frame.since.epoch, frame.since.seq)
         seat = Seat(frame.room, self.member, self.nickname, self.outlet, Epoch(""))
         answer = JoinAnswer(self, frame.id, frame.room, seat)
-        join = say.Join(answer, seat, since, frame.tail, frame.max, frame.presence)
+        most = min(frame.max, self._reception.replay_entries)
+        join = say.Join(answer, seat, since, frame.tail, most, frame.presence)
         self._give(self._reception.house.directory, Enter(frame.room, join), join)
 
     def joined(self, asked: RoomName, seat: Seat, value: voice.Answer | Refused) -> Alerts:
-        """Who joins a room again begins anew there; the earlier seat is given up. Whoever has gone meanwhile has a seat
-        that nobody else will give up. Returns the alerts that the answer lists."""
+        """Who joins a room again begins anew there; the room has given the earlier seat up. Whoever has gone meanwhile
+        has a seat that nobody else will give up. Returns the alerts that the answer lists."""
         if not isinstance(value, Joined):
             if asked not in self.seats:
                 self._session.left(asked)
             return ()
         self._session.joined(asked, seat.room)
-        self.outlet.forget(seat.room)  # an earlier seat's rest must not rewind this one
-        earlier, self.seats[seat.room] = self.seats.get(seat.room), seat
-        if earlier is not None:
-            earlier.level = False
-            self._pass_on(seat.room, SeatLost(earlier))
+        self.seats[seat.room] = seat
         if self._departed:
             self._pass_on(seat.room, SeatLost(seat))
             return ()
         house = self._reception.house
-        shown, told = listed(house.alert_board.active_for(self.member, self.seats))
+        sits = [room for room, each in self.seats.items() if not each.removed]
+        shown, told = listed(house.alert_board.active_for(self.member, sits))
         self._tell(house.alerts, alerts.Joined(self.member, seat.nickname, seat.room, self.outlet, told))
         return shown
 
@@ -135,8 +141,17 @@ class Errands:
         if seat is None:
             self._say(voice.error(id, Refused(Reason.NOT_JOINED)))
             return
-        self._deliver(room, say.Leave(Answer(self, id), seat))
         self._session.left(room)
+        self._deliver(room, say.Leave(LeaveAnswer(self, id, seat), seat))
+
+    def left(self, seat: Seat, value: Done | Refused) -> None:
+        """The seat is kept until the room has given it up: should the connection end before, it is missed there."""
+        room = seat.room
+        if self.seats.get(room) is not seat:
+            return
+        if isinstance(value, Refused):
+            self._session.joined(room, room)
+            return
         del self.seats[room]
         self._tell(self._reception.house.alerts, alerts.Left(self.member, room))
 
@@ -150,7 +165,7 @@ class Errands:
         if self._seat(name) is None:
             request.reply.answer(Refused(Reason.NOT_JOINED))
         elif ref is None:
-            request.reply.answer(Refused(Reason.UNAVAILABLE, "this room is just opening; try again", 500))
+            self._turned_down(request, ActorGone(name))
         else:
             self._give(ref, request, request)
 
@@ -162,8 +177,7 @@ class Errands:
         except ActorGone as gone:
             self._turned_down(request, gone)
             return
-        self._wire.pause()
-        self._reception.nursery.start_soon(self._stand_in_line, ref, message, request)
+        self._wait_for(self._stand_in_line, ref, message, request)
 
     async def _stand_in_line(self, ref: Ref[M], message: M, request: Asked) -> None:
         try:
@@ -173,13 +187,16 @@ class Errands:
             request.reply.answer(Refused(Reason.BUSY, "many people are writing here; try again", 1_000))
         except ActorGone as gone:
             self._turned_down(request, gone)
-        finally:
-            self._wire.resume()
 
     def _turned_down(self, request: Asked, gone: ActorGone) -> None:
-        """In quarantine old messages can still be read: the log does not need the room."""
+        """In quarantine old messages can still be read: the log does not need the room. Nor does who leaves: its next
+        instance asks who is there."""
         if isinstance(request, say.History):
-            self._reception.nursery.start_soon(self._read_log, request)
+            self._soon(self._read_log, request)
+            return
+        if isinstance(request, say.Leave):
+            self.outlet.forget(request.seat.room)
+            request.reply.answer(Done())
             return
         said, wait_s = "this room is just closing; try again", 0.5
         if isinstance(gone, Quarantined):
@@ -196,6 +213,8 @@ class Errands:
             )
         except LogFailed as failure:
             reply.answer(Refused(Reason.UNAVAILABLE, str(failure), failure.retry_after_ms))
+        except KeyError:  # it was purged meanwhile
+            reply.answer(Refused(Reason.UNKNOWN_ROOM, "there is no such room"))
         else:
             reply.answer(page)
 
@@ -208,13 +227,24 @@ class Errands:
     def _tell(self, ref: Ref[M], fact: M) -> None:
         with suppress(ActorGone):
             if not ref.offer(fact):
-                self._reception.nursery.start_soon(send_if_there, ref, fact)
+                self._reception.tasks.start_soon(send_if_there, ref, fact)
 
     def _urge(self, ref: Ref[RoomMessage], order: RoomMessage) -> None:
         try:
             ref.urge(order)
         except MailboxFull:
             self._tell(ref, order)  # late is better than never; the next fan-out finds the seat as well
+
+
+@define(eq=False)
+class LeaveAnswer:
+    errands: Errands
+    id: int
+    seat: Seat
+
+    def answer(self, value: Done | Refused) -> None:
+        self.errands.left(self.seat, value)
+        self.errands.outlet.control(voice.answer(self.id, value))
 
 
 async def send_if_there(ref: Ref[M], fact: M) -> None:

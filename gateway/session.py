@@ -16,7 +16,7 @@ from gateway.protocol import client, server
 from gateway.protocol.codec import BadFrame, Decoder, UnknownType
 from gateway.protocol.codes import CloseCode
 from gateway.protocol.frames import ClientFrame, RoomRequest
-from gateway.protocol.kinds import Count, Positions
+from gateway.protocol.kinds import Count
 from gateway.protocol.replies import error
 
 FEATURES = ("history", "members", "edit", "delete", "react", "typing", "presence", "alerts", "report")
@@ -26,20 +26,19 @@ class State(Enum):
     HELLO = auto()
     """Nobody yet."""
     ENTERING = auto()
-    """Accepted; the connection finds out the rest and calls `entered` or `not_entered`."""
+    """Accepted; the connection finds out the rest and calls `entered`, or ends."""
     AUTHENTICATED = auto()
     CLOSING = auto()
 
 
 @frozen
 class Entering:
-    """Somebody has said who they are. Pause the wire until `session.entered` or `not_entered` is called."""
+    """Somebody has said who they are. Pause the wire until `session.entered` is called."""
 
     re: int
     member: MemberId
     nickname: Nickname | None
     """None: the one of last time, from the roster."""
-    returning: bool
     pause_s: float = 0.0
 
 
@@ -77,10 +76,10 @@ class Confirm:
 
 @frozen
 class Beat:
-    """A sign of life with what it says: the round trip of our heartbeat, the client's positions."""
+    """A sign of life, with the round trip where it answers our heartbeat. The positions that it tells are for whoever
+    reads along."""
 
     rtt_s: float | None
-    at: Positions | None
     answer: server.Ok | None
     pause_s: float = 0.0
 
@@ -131,8 +130,8 @@ class Session:
         self._refusals = Strikes(self._limits.refusals, self._limits.refusals_window_s)
         self._bad_frames = Strikes(self._limits.bad_frames, self._limits.bad_frames_window_s)
 
-    def text(self, raw: str, mono: float, wall: float) -> Action:
-        """One text message. `mono`: the loop's clock, for budgets; `wall`: Unix seconds, for tokens."""
+    def text(self, raw: str, mono: float, wall: Callable[[], float]) -> Action:
+        """One text message. `mono`: the loop's clock, for budgets; `wall`: Unix seconds, asked where a token is."""
         if self.state is State.CLOSING:
             return Nothing()
         frame: ClientFrame | BadFrame | UnknownType
@@ -146,7 +145,7 @@ class Session:
         action = self._action(frame, mono, wall)
         return evolve(action, pause_s=granted.pause_s) if granted.pause_s else action
 
-    def _action(self, frame: ClientFrame | BadFrame | UnknownType, mono: float, wall: float) -> Action:
+    def _action(self, frame: ClientFrame | BadFrame | UnknownType, mono: float, wall: Callable[[], float]) -> Action:
         match frame:
             case BadFrame():
                 return self._bad_frame(frame, mono)
@@ -155,7 +154,7 @@ class Session:
             case client.Heartbeat():
                 return self._heartbeat(frame, mono)
             case client.Auth():
-                return self._auth(frame, wall)
+                return self._auth(frame, wall())
             case client.Typing():
                 wanted = frame.room in self._rooms and self._pace.quietly(Budget.TYPING, mono)
                 return Route(frame) if wanted else Nothing()
@@ -193,7 +192,7 @@ class Session:
                 return self._turn_away(frame.id, Refused(Reason.UNAUTHORIZED, said), "token")
             self.member = who.member
         self.state = State.ENTERING
-        return Entering(frame.id, self.member, frame.nickname, returning=frame.token is not None)
+        return Entering(frame.id, self.member, frame.nickname)
 
     def _turn_away(self, re: int, refused: Refused, path: str) -> Action:
         self._failures += 1
@@ -206,7 +205,7 @@ class Session:
         if self._beat is not None and frame.t == self._beat[0]:
             rtt_s = max(0.0, mono - self._beat[1])
             self._beat = None
-        return Beat(rtt_s, frame.at, None if frame.id is None else server.Ok(frame.id))
+        return Beat(rtt_s, None if frame.id is None else server.Ok(frame.id))
 
     # Refusals
 
@@ -217,9 +216,8 @@ class Session:
         return Say(frame)
 
     def _excess(self, frame: ClientFrame | BadFrame | UnknownType, excess: Excess, mono: float) -> Action:
-        if isinstance(frame, client.Typing):
-            return Nothing()
-        re = frame.re if isinstance(frame, BadFrame | UnknownType) else frame.id
+        # Of typing only the bytes are judged here: by those it is as much work as anything else.
+        re = frame.re if isinstance(frame, BadFrame | UnknownType) else getattr(frame, "id", None)
         refused = Refused(Reason.RATE, retry_after_ms=max(1, ceil(excess.wait_s * 1000)))
         heeded = mono >= self._told_until
         self._told_until = mono + excess.wait_s
@@ -247,11 +245,6 @@ class Session:
         """After Entering: `ready` is about to be said."""
         self.nickname = nickname
         self.state = State.AUTHENTICATED
-
-    def not_entered(self) -> None:
-        """After Entering: it did not work out, and the client has been told. It may try again."""
-        self.member = None
-        self.state = State.HELLO
 
     def joined(self, asked: RoomName, room: RoomName) -> None:
         """The join that was routed under `asked`, which may be a code, is of `room`."""

@@ -129,6 +129,10 @@ class Rooms:
     max_rooms: int = count(5_000, "rooms in all")
     creations_per_hour: int = count(3, "rooms one member may make in an hour")
     creations_per_minute: int = count(300, "rooms all members together may make in a minute")
+    # Over a restart it is known to the day when somebody was last in a room.
+    expire: float = seconds(
+        30 * 86400.0, "rooms neither listed nor official go when nobody was there for so long", at_least(172_800)
+    )
     leave_grace_s: float = seconds(20.0, "a member who comes back within it has not left")
     policy: Mapping[str, RoomPolicySettings] = setting(
         MappingProxyType({}),
@@ -156,11 +160,13 @@ class Limits:
     request_head_bytes: int = size(8 * 1024, "request line and headers", between(512, 65_536))
     request_headers: int = count(64, "headers of a request")
     request_path_bytes: int = size(512, "path and query of a request", between(16, 8_192))
-    connections: int = setting(0, "at one time; 0 = the file limit less spare_files", check=at_least(0))
+    connections: int = setting(
+        0, "at one time; 0 = the file limit less spare_files, and never more than that", check=at_least(0)
+    )
     spare_files: int = count(256, "files kept free for the journal, pages and operators", at_least(16))
     connections_per_member: int = count(4, "the oldest makes way for one more")
     unauthenticated: int = count(2_048, "connections that are nobody yet")
-    failures_per_address: int = count(64, "failed authentications of one address before it has to wait")
+    failures_per_address: int = count(64, "refused credentials of one address; then each ends its connection")
     accepts_per_s: float = count(1_500, "new connections, as a token bucket of as many")
     retry_after_s: float = seconds(5.0, "when the house is full, with jitter", at_least(1))
     message_bytes: int = size(16 * 1024, "one inbound message", between(1_024, 2**20))
@@ -169,9 +175,9 @@ class Limits:
     messages_per_s: float = count(5, "inbound, for each connection", at_least(0.1))
     burst: int = count(10, "inbound messages at once")
     inbound_bytes_per_s: int = size(64 * 1024, "inbound, for each connection", at_least(1_024))
-    control_frames_per_s: float = count(10, "pings, pongs and closes, for each connection", at_least(0.1))
-    control_burst: int = count(20, "pings, pongs and closes at once")
-    backpressure_s: float = seconds(2.0, "reading may pause before a message is refused with busy")
+    control_frames_per_s: float = count(10, "pings and pongs, for each connection", at_least(0.1))
+    control_burst: int = count(20, "pings and pongs at once")
+    backpressure_s: float = seconds(2.0, "reading may pause, in all, before a message is refused with rate")
     refusals: int = count(20, "refused messages within refusals_window_s, then the connection is closed")
     refusals_window_s: float = seconds(5.0, "for counting refused messages", at_least(0.1))
     room_mailbox_messages: int = count(1_000, "waiting for a room's turn")
@@ -208,12 +214,14 @@ class Outlet:
     limit_bytes: int = size(512 * 1024, "queued for one connection", at_least(64 * 1024))
     limit_frames: int = count(512, "queued for one connection", at_least(8))
     stuck_s: float = seconds(60.0, "the kernel's unsent bytes may not fall before a connection is cut", at_least(1))
-    notsent_lowat_bytes: int = size(16 * 1024, "TCP_NOTSENT_LOWAT: unsent bytes the kernel takes", at_least(1_024))
+    notsent_lowat_bytes: int = size(8 * 1024, "TCP_NOTSENT_LOWAT: unsent bytes the kernel takes", at_least(1_024))
 
 
 @frozen
 class Wire:
-    kind: Literal["auto", "portable"] = setting("auto", "how sockets are driven; auto takes the best", flag="--wire")
+    kind: Literal["auto", "portable"] = setting(
+        "auto", "how sockets are driven; there is one way so far", flag="--wire"
+    )
     tls_cert: Path | None = setting(None, "certificate chain, PEM; with tls_key", flag="--tls-cert")
     tls_key: Path | None = setting(None, "private key, PEM", flag="--tls-key")
 

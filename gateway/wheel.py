@@ -7,6 +7,8 @@ from typing import Protocol
 
 import trio
 
+from gateway.barrier import Barrier
+
 CHUNK = 256
 """Looks between two checkpoints, so that a reconnect storm's common deadline does not hold up the loop."""
 
@@ -16,9 +18,16 @@ class Watched(Protocol):
         """Do what is due. The next time to look, on the loop's clock; None = never again."""
         ...
 
+    def failed(self) -> None:
+        """A look raised something. There is none after it."""
+        ...
+
 
 class Wheel:
-    def __init__(self) -> None:
+    """`barrier`: a look that fails is nobody else's."""
+
+    def __init__(self, barrier: Barrier) -> None:
+        self._barrier = barrier
         self._slots: dict[int, list[Watched]] = {}
 
     def add(self, watched: Watched, when: float) -> None:
@@ -34,7 +43,8 @@ class Wheel:
             due = self._slots.pop(second, [])
             for start in range(0, len(due), CHUNK):
                 for watched in due[start : start + CHUNK]:
-                    again = watched.look(clock())
-                    if again is not None:
-                        self.add(watched, max(again, second + 1))
+                    with self._barrier.around("connection_failed", watched.failed):
+                        again = watched.look(clock())
+                        if again is not None:
+                            self.add(watched, max(again, second + 1))
                 await trio.lowlevel.checkpoint()

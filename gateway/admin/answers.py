@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from actors.admin.commands import TABLE
+from actors.admin.catalogue import table
 from actors.admin.orders import Answer, Denied, Outcome, Pending
 from actors.admin.parsing import describe
 from actors.admin.roles import Role
@@ -81,6 +81,6 @@ def catalogue(role: Role, second: frozenset[str]) -> tuple[admin.CommandCard, ..
             summary=spec.summary,
             args=describe(spec.args),
         )
-        for spec in TABLE.values()
+        for spec in table().values()
         if spec.role <= role
     )

@@ -1,5 +1,5 @@
 """One operator's connection: what its wire pushes goes through its session to the admin; what comes back goes to its
-outlet. Owns no task: where something has to wait, a task of the gateway's nursery waits in its place."""
+outlet. Owns no task: where something has to wait, a task of the gateway waits in its place."""
 
 from collections.abc import Callable
 from typing import Protocol, assert_never
@@ -7,23 +7,29 @@ from typing import Protocol, assert_never
 import trio
 from attrs import define, evolve, field, frozen
 
-from actors.admin.commands import TABLE, read_args, without_secrets
+from actors.admin.catalogue import table
 from actors.admin.orders import Answer, Denied, Giver, Order
 from actors.admin.signin import Signed, SignIn
 from gateway.admin.answers import OrderReply, answered, catalogue, framed, result_of
 from gateway.admin.session import AdminSession, Beat, Give, Goodbye, Knock, Look, Nothing, Say, State, error
 from gateway.admin.watches import ROOM, TOPICS, WATCHED_MOST, Watches
+from gateway.barrier import Tasks
+from gateway.living import Living
 from gateway.protocol import admin
 from gateway.protocol.codes import CloseCode
 from gateway.protocol.kinds import RequestId
 from gateway.reception import Times
 from gateway.wheel import Wheel
-from gateway.wire.contract import Lost, Wire
+from gateway.wire.contract import Arrival, Lost, Wire
 
 AT_ONCE = 8
 """Orders and questions of one connection under way."""
+LOOK_SECONDS = 1.0
+"""Between two looks at most. Operators are few."""
 FAILURES = 5
 """Refused sign-ins of one connection, then 4401."""
+NOT_FITTING = ("unauthorized", "setup", "rate")
+"""Codes of sign-ins that were refused for what was shown; others (`busy`, `unavailable`) say nothing about it."""
 
 
 class Office(Protocol):
@@ -41,6 +47,8 @@ class CommandCounts:
     """For the metrics: how often each command ended how."""
 
     ended: dict[tuple[str, ...], float] = field(factory=dict)
+    closed: dict[str, int] = field(factory=dict)
+    """Connections, by why they ended."""
 
     def count(self, command: str, result: str) -> None:
         self.ended[command, result] = self.ended.get((command, result), 0) + 1
@@ -50,7 +58,7 @@ class CommandCounts:
 class Lobby:
     """What every operator's connection of this server shares."""
 
-    nursery: trio.Nursery
+    tasks: Tasks
     wheel: Wheel
     times: Times
     sign_in: SignIn
@@ -62,44 +70,36 @@ class Lobby:
     spread: Callable[[], float]
     second: frozenset[str]
     """Commands for which a second person is demanded."""
-    secure: Callable[[str], bool]
-    """By the peer's address: whether a password may travel over this connection."""
+    secure: Callable[[Arrival], bool]
+    """Whether a password may travel over a connection that came in like this."""
     inside: "set[AdminConnection]" = field(factory=set)
     counts: CommandCounts = field(factory=CommandCounts)
 
 
-class AdminConnection:
+class AdminConnection(Living):
     """Sink to its wire."""
 
+    _session: AdminSession
+
     def __init__(self, wire: Wire, lobby: Lobby) -> None:
-        self._wire = wire
         self._lobby = lobby
         self._session = lobby.new_session()
         self._signed: Signed | None = None
         self._failures = 0
         self.outlet = wire.outlet
         self.under_way = 0
-        self._heard_at = trio.current_time()
-        self._asked_at = -1.0
-        times = lobby.times
-        self._patience_s = times.heartbeat_s * (1 + times.jitter * lobby.spread())
-        self._departed = False
-        self._nobody_until = wire.arrival.since + times.authenticate_s
+        first_look = self._come_to_life(wire, lobby.spread(), lobby.spread())
         lobby.inside.add(self)
-        lobby.wheel.add(self, min(self._nobody_until, self._heard_at + self._patience_s))
+        lobby.wheel.add(self, min(first_look, self._heard_at + LOOK_SECONDS))
         self.say(lobby.hello(lobby.sign_in.needs_setup))
 
     # -- Sink ----------------------------------------------------------------------------------------------------------
-
-    def heard(self) -> None:
-        self._heard_at = trio.current_time()
 
     def text(self, message: str) -> None:
         action = self._session.text(message, trio.current_time())
         match action:
             case Knock(frame):
-                self._wire.pause()
-                self._lobby.nursery.start_soon(self._sign_in, frame)
+                self._wait_for(self._sign_in, frame)
             case Give(frame):
                 self._give(frame)
             case Look(frame):
@@ -117,8 +117,7 @@ class AdminConnection:
             case _:
                 assert_never(action)
         if action.pause_s > 0:
-            self._wire.pause()
-            self._lobby.nursery.start_soon(self._read_on_later, action.pause_s)
+            self._wait_for(trio.sleep, action.pause_s)
 
     def behind(self, room: str, first_dropped: int) -> None:
         """There is no chat on this channel."""
@@ -126,10 +125,16 @@ class AdminConnection:
     def lost(self, cause: Lost) -> None:
         self._departed = True
         self._lobby.inside.discard(self)
+        closed = self._lobby.counts.closed
+        closed[cause.value] = closed.get(cause.value, 0) + 1
         self._lobby.watches.gone(self.outlet)
         signed = self._signed
         if signed is not None and not any(each.is_of(signed.session) for each in self._lobby.inside):
             self._lobby.sign_in.forget(signed.session)
+
+    @property
+    def is_signed_in(self) -> bool:
+        return self._signed is not None
 
     def is_of(self, session: str) -> bool:
         return self._signed is not None and self._signed.session == session
@@ -137,50 +142,40 @@ class AdminConnection:
     def say(self, frame: admin.AdminServerFrame) -> None:
         self.outlet.control(framed(frame))
 
-    def part(self, code: int, retry_after_ms: int | None = None) -> None:
-        self._session.close()
-        self.outlet.finish(code, retry_after_ms)
-        self._wire.resume()
-
-    def fall_silent(self) -> None:
-        self._wire.pause()
-
-    # -- Watched -------------------------------------------------------------------------------------------------------
+    # -- Living --------------------------------------------------------------------------------------------------------
 
     def look(self, now: float) -> float | None:
-        """Signs of life, on the loop's clock."""
-        if self._departed:
+        """Also whether the session still holds, so that who only watches does not watch on without one."""
+        if not self._departed and self._signed is not None and self._giver() is None:
             return None
-        times = self._lobby.times
-        if self._session.state in (State.HELLO, State.SIGNING_IN):
-            if now < self._nobody_until:
-                return self._nobody_until
-            self._wire.arrival.failed(trio.current_time())
-            self.part(CloseCode.AUTH_TIMEOUT)
-            return None
-        self._wire.check_stuck(now)
-        alive_at = max(self._heard_at, self._wire.progressed_at)
-        if self._asked_at > self._heard_at and now - alive_at >= times.dead_s:
-            self.part(CloseCode.HEARTBEAT_LOST)
-            return None
-        if now - self._heard_at >= self._patience_s and self._asked_at <= self._heard_at:
-            self._asked_at = now
-            self.say(admin.HeartbeatFrame(self._lobby.wall()))
-        return min(now + 10.0, max(now, self._heard_at + self._patience_s))
+        again = super().look(now)
+        return None if again is None else min(again, now + LOOK_SECONDS)
+
+    @property
+    def _times(self) -> Times:
+        return self._lobby.times
+
+    @property
+    def _tasks(self) -> Tasks:
+        return self._lobby.tasks
+
+    @property
+    def _is_nobody(self) -> bool:
+        return self._session.state in (State.HELLO, State.SIGNING_IN)
+
+    def _ask(self, now: float) -> None:
+        self.say(admin.HeartbeatFrame(self._lobby.wall()))
 
     # -- signing in ----------------------------------------------------------------------------------------------------
 
     async def _sign_in(self, frame: admin.Auth) -> None:
-        try:
-            signed = await self._knock(frame)
-            if not self._departed:
-                self._signed_in(frame.id, signed)
-        finally:
-            self._wire.resume()
+        signed = await self._knock(frame)
+        if not self._departed:
+            self._signed_in(frame.id, signed)
 
     async def _knock(self, frame: admin.Auth) -> Signed | Denied:
         sign_in, remote = self._lobby.sign_in, self._wire.remote
-        secure = self._lobby.secure(remote)
+        secure = self._lobby.secure(self._wire.arrival)
         if frame.token is not None:
             return await sign_in.token(frame.token, remote, secure=secure)
         assert frame.operator is not None
@@ -193,10 +188,11 @@ class AdminConnection:
         if isinstance(signed, Denied):
             self._session.not_signed_in()
             self.say(error(re, signed))
-            self._wire.arrival.failed(trio.current_time())
-            self._failures += 1
-            if self._failures >= FAILURES:
-                self.part(CloseCode.TOKEN)
+            if signed.code in NOT_FITTING:
+                self._failures += 1
+                barred = self._wire.arrival.failed(trio.current_time())
+                if barred or self._failures >= FAILURES:
+                    self.part(CloseCode.TOKEN)
             return
         self._signed = signed
         self._session.signed_in()
@@ -223,14 +219,14 @@ class AdminConnection:
         if self.under_way >= AT_ONCE:
             self.say(error(frame.id, Denied("busy", f"at most {AT_ONCE} commands at a time", 500)))
             return
-        spec = TABLE.get(frame.name)
+        spec = table().get(frame.name)
         if spec is None:
             self.say(error(frame.id, Denied("unknown_command", f"there is no command {frame.name!r}")))
             return
         order = order_of(frame, by, self._lobby.wall())
         self.under_way += 1
         if spec.reads:
-            self._lobby.nursery.start_soon(self._read, frame.id, order)
+            self._soon(self._read, frame.id, order)
         else:
             self._lobby.office.order(OrderReply(self, frame.id, frame.name), order)
 
@@ -259,14 +255,12 @@ class AdminConnection:
             self.say(admin.Ok(frame.id))
             watches.add(frame.topic, self.outlet, frame.since)
 
-    async def _read_on_later(self, seconds: float) -> None:
-        await trio.sleep(seconds)
-        self._wire.resume()
-
 
 def order_of(frame: admin.Command, by: Giver, wall: float) -> Order:
     """With its arguments as they came: the admin reads them, so that what it refuses is on record too."""
-    spec = TABLE[frame.name]
+    from actors.admin.commands import read_args, without_secrets
+
+    spec = table()[frame.name]
     return Order(
         name=frame.name,
         args=read_args(spec, frame.args, wall),

@@ -43,6 +43,12 @@ class Reach:
         wanted = set(addresses)
         return len({each.member for each in self._here.inside if each.remote in wanted and each.member})
 
+    def part(self, member: MemberId, code: int) -> int:
+        out = [each for each in self._here.inside if each.is_of(member)]
+        for each in out:
+            each.part(code)
+        return len(out)
+
     def look_at_the_door(self) -> int:
         standing, now = self._here.house.standing, self._here.wall()
         out = [
@@ -56,7 +62,7 @@ class Reach:
 
     def drain(self) -> None:
         """In a moment: whoever ordered it is to hear that it was done."""
-        self._here.nursery.start_soon(self._stop_soon)
+        self._here.tasks.start_soon(self._stop_soon)
 
     async def _stop_soon(self) -> None:
         await trio.sleep(STOP_AFTER_S)

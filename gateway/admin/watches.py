@@ -3,7 +3,7 @@
 Nothing piles up: a snapshot replaces one that has not left yet, and the activity feed goes on for a watcher only when
 its line is free, from where it stands."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -13,6 +13,7 @@ from attrs import define, field
 from actors.people.outlet import Outlet
 from actors.stats.activity import Event
 from gateway.admin.answers import framed
+from gateway.barrier import Barrier
 from gateway.protocol import admin
 from gateway.protocol.codec import SERVER_FRAME_BYTES
 from gateway.protocol.kinds import Count
@@ -47,12 +48,17 @@ class _Watcher:
 
 @define(eq=False)
 class Watches:
-    """`wall`: Unix seconds, for the age of a snapshot."""
+    """`wall`: Unix seconds, for the age of a snapshot. `barrier`: one that fails keeps no other back."""
 
     _board: Board
     _events: Events
     _wall: Callable[[], float]
+    _barrier: Barrier = field(factory=Barrier)
     _by_topic: dict[str, dict[Outlet, _Watcher]] = field(init=False, factory=dict)
+
+    def __len__(self) -> int:
+        """Topics watched, each as often as there are connections that watch it."""
+        return sum(map(len, self._by_topic.values()))
 
     def add(self, topic: str, outlet: Outlet, since: int | None) -> None:
         watcher = _Watcher(outlet, topic, since or 0)
@@ -77,7 +83,8 @@ class Watches:
         while True:
             await trio.sleep(EVERY_S)
             for topic, watchers in list(self._by_topic.items()):
-                self._show(topic, watchers)
+                with self._barrier.around("snapshot_failed"):
+                    self._show(topic, watchers)
                 await trio.lowlevel.checkpoint()
 
     def _show(self, topic: str, watchers: Mapping[Outlet, _Watcher]) -> None:
@@ -123,20 +130,43 @@ def pages(items: "list[Mapping[str, Any]]") -> "Iterator[list[Mapping[str, Any]]
 
 
 def _cut(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The longest list shortened until the frame fits: what is missing can be asked for by a command."""
+    """The heaviest list shortened until the frame fits: what is missing can be asked for by a command."""
     lists = [name for name, value in body.items() if isinstance(value, list | tuple)]
     if not lists:
         return {"too_big": True}
-    longest = max(lists, key=lambda name: len(body[name]))
-    rest = {name: value for name, value in body.items() if name != longest}
-    room = FRAME_ROOM - len(msgspec.json.encode(rest))
+    heaviest = max(lists, key=lambda name: _weight(body[name]))
+    rest = {name: value for name, value in body.items() if name != heaviest}
+    room = FRAME_ROOM - _weight(rest)
     kept: list[Any] = []
-    newest_last = longest == "messages"
-    for item in reversed(body[longest]) if newest_last else body[longest]:
-        room -= len(msgspec.json.encode(item)) + 1
+    for item in _first(heaviest, body[heaviest]):
+        room -= _weight(item) + 1
         if room < 0:
             break
         kept.append(item)
-    if newest_last:
-        kept.reverse()
-    return {**rest, longest: kept, "more": len(body[longest]) - len(kept)}
+    if heaviest == "messages":
+        kept.reverse()  # Begun with the newest, shown with it last.
+    return {**rest, heaviest: kept, "more": body.get("more", 0) + len(body[heaviest]) - len(kept)}
+
+
+def _weight(value: object) -> int:
+    return len(msgspec.json.encode(value))
+
+
+def _first(name: str, items: Sequence[Any]) -> Iterable[Any]:
+    """In the order in which they may least be missing."""
+    match name:
+        case "rooms":
+            return sorted(items, key=_trouble_then_people)
+        case "alerts":
+            return sorted(items, key=_over)
+        case "messages":
+            return items[::-1]
+    return items
+
+
+def _trouble_then_people(row: Mapping[str, Any]) -> tuple[bool, bool, int]:
+    return row.get("state") != "quarantined", not row.get("behind"), -row.get("online", 0)
+
+
+def _over(alert: Mapping[str, Any]) -> bool:
+    return bool(alert.get("state") != "active")

@@ -5,6 +5,8 @@ Repeated keys: the last one wins. No other parser judges a frame before this one
 (docs/decisions/0002-wire-decoding.md)."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from operator import eq
 from typing import Any, Generic, TypeVar, get_args
 
 import msgspec
@@ -16,8 +18,9 @@ from cattrs.preconf.msgspec import MsgspecJsonConverter, make_converter
 from actors.names import TEXT_LIMIT
 from actors.refusals import Reason
 from gateway.protocol import client, server
+from gateway.protocol.codes import Scope
 from gateway.protocol.frames import CLIENT_FRAMES, SERVER_FRAMES, ClientFrame, FrameClass, ServerFrame
-from gateway.protocol.kinds import MAX_INT, BadValue, Kind, kinds
+from gateway.protocol.kinds import MAX_INT, BadValue, Kind, kinds, text
 
 CLIENT_FRAME_BYTES = 16 * 1024
 SERVER_FRAME_BYTES = 64 * 1024
@@ -150,6 +153,9 @@ def client_decoder(text_limit: int = TEXT_LIMIT, limit_bytes: int = CLIENT_FRAME
 def server_decoder(limit_bytes: int = SERVER_FRAME_BYTES) -> Decoder[ServerFrame]:
     """What a client reads with. Types are checked; names are taken as they come, since the server has parsed them."""
     converter = _structuring({plain: how for plain, how in kinds().items() if plain in (str, bool, int, float)})
+    for words in (Reason, Scope):
+        # By a predicate: for a union with str in it cattrs would otherwise take its own way.
+        converter.register_structure_hook_func(partial(eq, words | str), partial(_member_or_text, words))
     for part in SERVER_PARTS:
         converter.register_structure_hook(part, _object_hook(converter, part))
     entries = {cls.TAG: _object_hook(converter, cls) for cls in get_args(server.EntryFrame)}
@@ -160,6 +166,12 @@ def server_decoder(limit_bytes: int = SERVER_FRAME_BYTES) -> Decoder[ServerFrame
     hooks["policy"] = lambda value, _: (entries["policy"] if "seq" in value else rules)(value, None)
     hooks["ok"] = lambda value, _: next(hook for mark, hook in oks if mark in value or not mark)(value, None)
     return Decoder(hooks, limit_bytes)
+
+
+def _member_or_text(words: type[Reason | Scope], value: Any, _: Any) -> str:
+    """A word that is newer than this reader must not cost it the connection."""
+    word = text(value)
+    return words(word) if word in words.__members__.values() else word
 
 
 def _by_tag(hooks: Mapping[str, Structure]) -> Structure:

@@ -65,15 +65,18 @@ class CloseCode(IntEnum):
     INTERNAL = 4101
     HEARTBEAT_LOST = 4102
     STUCK = 4103
+    """Not sent: whoever takes no bytes could not be told either, and is cut. For clients' own use."""
     AUTH_TIMEOUT = 4104
     DRAINING = 4200
     REPLACED_NODE = 4201
+    """Not sent so far: there is one node."""
     BAD_PROTOCOL = 4400
     TOKEN = 4401
     BANNED = 4403
     VERSION = 4406
     REPLACED = 4409
     TOO_BIG = 4413
+    """Not sent so far: a message that is too big ends in RFC 6455's own 1009."""
     ABUSIVE = 4429
     """Not before retry_after_ms."""
 

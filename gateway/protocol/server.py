@@ -291,13 +291,15 @@ class OkMembers:
 
 @frozen(kw_only=True)
 class ErrorFrame:
+    """A reader keeps a code or scope that it does not know as a plain str: `retry` says what to do about it."""
+
     TAG: ClassVar = "error"
     re: RequestId | None = None
-    code: Reason
+    code: Reason | str
     message: str
     retry: bool
     retry_after_ms: Count | None = None
-    scope: Scope
+    scope: Scope | str
     path: str | None = None
 
 

@@ -50,9 +50,11 @@ class Sink(Protocol):
 class Arrival(Protocol):
     """How a connection came in: for the session's deadlines, and for the front door's counts."""
 
+    proxied: bool
+    """It came through a trusted proxy."""
+
     remote: str
     """The peer's address, the forwarded one behind a trusted proxy; for logs and limits."""
-    path: str
     since: float
     """The loop's clock when it was accepted."""
 
@@ -60,8 +62,9 @@ class Arrival(Protocol):
         """It has said who it is, and is no longer counted among the strangers. Again is nothing."""
         ...
 
-    def failed(self, now: float) -> None:
-        """It has failed to, and its address is charged with it. `now`: the loop's clock."""
+    def failed(self, now: float) -> bool:
+        """What it showed was refused, and its address is charged with it. True: too often lately, let it go. `now`: the
+        loop's clock."""
         ...
 
 

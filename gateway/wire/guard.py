@@ -73,7 +73,8 @@ def _payload_length(data: bytes, at: int) -> int | Verdict | None:
 
 
 class FrameGuard:
-    """Feed it every inbound byte once. After a verdict, or after a whole close frame, feed it nothing more."""
+    """Feed it every inbound byte once. After a whole close frame feed it nothing more; after a verdict only to see the
+    peer's close come, which is a guess by then: it has lost its place in what it refused."""
 
     __slots__ = (
         "_at",

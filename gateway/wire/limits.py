@@ -13,6 +13,8 @@ class WireLimits:
     """Empty ones included: an empty fragment costs the peer 6 bytes and us an object."""
     control_per_s: float = 10.0
     control_burst: int = 20
+    abusive_retry_ms: int = 60_000
+    """Told to whoever sends more of them."""
     chat_bytes: int = 512 * KIB
     chat_frames: int = 512
     """What may wait in one outlet; beyond it the connection is behind."""

@@ -9,20 +9,23 @@ Two tasks a connection: the library's reader, which waits for bytes inside `rece
 which waits for messages."""
 
 from collections.abc import Iterable
-from typing import cast
+from math import inf
+from typing import TYPE_CHECKING, cast
 
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, wrap_server_stream
-from wsproto.events import Event
-from wsproto.handshake import H11Handshake
 
 from actors.names import RoomName
 from gateway.outlet import Bye, SocketOutlet
 from gateway.wire.contract import Arrival, Attach, Lost, Sink, Upgrade
 from gateway.wire.framing import FIN_CLOSE, FIN_PONG
-from gateway.wire.guard import FrameGuard
+from gateway.wire.guard import TOO_MANY_CONTROLS, FrameGuard
 from gateway.wire.limits import WireLimits
 from gateway.wire.transport import Transport
+
+if TYPE_CHECKING:  # the library loads with the first handshake, or a moment after the start
+    from trio_websocket import WebSocketConnection, WebSocketRequest
+    from wsproto.events import Event
+    from wsproto.handshake import H11Handshake
 
 HANDSHAKE_SECONDS = 5.0
 """For steps that wait for nobody: a bound on a library's mistake."""
@@ -36,7 +39,7 @@ class Shaken:
     """Stands where the handshake's parser stood, which would stay for the connection's life, at 2 KB each. The library
     still asks it for events."""
 
-    def events(self) -> Iterable[Event]:
+    def events(self) -> "Iterable[Event]":
         return ()
 
 
@@ -49,19 +52,35 @@ class Portable:
     def __init__(self, *, bye: Bye, limits: WireLimits) -> None:
         self._bye = bye
         self._limits = limits
+        self._inside: set[PortableWire] = set()
+        self._gone_received = self._gone_sent = 0
+
+    @property
+    def received_bytes(self) -> int:
+        """Of all connections, those that have ended included. A look at each that has not."""
+        return self._gone_received + sum(wire.received for wire in self._inside)
+
+    @property
+    def sent_bytes(self) -> int:
+        """As `received_bytes`: what the sockets have taken."""
+        return self._gone_sent + sum(wire.outlet.bytes for wire in self._inside)
 
     async def serve(self, transport: Transport, upgrade: Upgrade, attach: Attach) -> None:
         wire: PortableWire | None = None
         try:
             async with trio.open_nursery() as nursery:
                 wire = PortableWire(transport, nursery, upgrade, self._bye, self._limits)
+                self._inside.add(wire)
                 try:
                     await wire.run(nursery, upgrade.subprotocol, attach)
                 finally:
-                    wire.over()
+                    wire.over(is_ordered=_is_ordered(nursery))
         finally:
             transport.abort()
             if wire is not None:
+                self._inside.discard(wire)
+                self._gone_received += wire.received
+                self._gone_sent += wire.outlet.bytes
                 wire.tell_lost()
 
 
@@ -77,12 +96,12 @@ class PortableWire(trio.abc.Stream):
         "_library_left",
         "_limits",
         "_paused",
-        "_pushing",
         "_rest",
         "_sink",
         "_transport",
         "arrival",
         "outlet",
+        "received",
     )
 
     def __init__(
@@ -98,10 +117,11 @@ class PortableWire(trio.abc.Stream):
         self._head = request_head(upgrade)
         self._rest = upgrade.rest
         """Bytes that have come and have not been looked at."""
+        self.received = len(upgrade.rest)
+        """Bytes that have come behind the request head."""
         self._accepted: trio.Event | None = trio.Event()
         self._paused: trio.Event | None = None
         self._sink: Sink | None = None
-        self._pushing = False
         self._delivered = 0
         """Messages that came back from the library; the guard counts those that went in."""
         self._library_left = False
@@ -136,26 +156,28 @@ class PortableWire(trio.abc.Stream):
         if subprotocol is None:
             self.outlet.finish(VERSION_UNKNOWN)
         else:
-            self._pushing = True
             self._sink = attach(self)
-            self._pushing = False
         assert self._accepted is not None
         self._accepted.set()
         self._accepted = None
         await self._push_messages(websocket)
         await self._discard_rest()
 
-    async def _shake_hands(self, nursery: trio.Nursery, subprotocol: str | None) -> WebSocketConnection:
+    async def _shake_hands(self, nursery: trio.Nursery, subprotocol: str | None) -> "WebSocketConnection":
+        from trio_websocket import wrap_server_stream
+
         with trio.fail_after(HANDSHAKE_SECONDS):
             # The library counts characters; the guard, in bytes, is stricter.
             request: WebSocketRequest = await wrap_server_stream(
                 nursery, self, max_message_size=2 * self._limits.message_bytes
             )
             websocket: WebSocketConnection = await request.accept(subprotocol=subprotocol)
-        websocket._wsproto.handshake = cast(H11Handshake, SHAKEN)
+        websocket._wsproto.handshake = cast("H11Handshake", SHAKEN)
         return websocket
 
-    async def _push_messages(self, websocket: WebSocketConnection) -> None:
+    async def _push_messages(self, websocket: "WebSocketConnection") -> None:
+        from trio_websocket import ConnectionClosed
+
         while True:
             try:
                 message = await websocket.get_message()
@@ -171,12 +193,14 @@ class PortableWire(trio.abc.Stream):
     async def _discard_rest(self) -> None:
         """Reads on while the goodbye is under way: a reset, or the peer's close, must not go unnoticed."""
         while data := await self._transport.receive():
+            self.received += len(data)
             self._discard(data)
         self.outlet.peer_gone()
 
-    def over(self) -> None:
-        """However it ended. If something cut it short (a shutdown, a fault), the peer hears so if it can."""
-        self.outlet.last_words(INTERNAL if self._pushing else DRAINING)
+    def over(self, *, is_ordered: bool) -> None:
+        """However it ended. If something cut it short, a shutdown (`is_ordered`) or a fault, the peer hears so if it
+        can."""
+        self.outlet.last_words(DRAINING if is_ordered else INTERNAL)
 
     def tell_lost(self) -> None:
         self.outlet.abort(Lost.GONE)
@@ -192,9 +216,7 @@ class PortableWire(trio.abc.Stream):
 
     def _push(self, message: str) -> None:
         if self._sink is not None and not self.outlet.closing:
-            self._pushing = True
             self._sink.text(message)
-            self._pushing = False
 
     # -- the library's stream ------------------------------------------------------------------------------------------
 
@@ -215,6 +237,7 @@ class PortableWire(trio.abc.Stream):
                 if not data:
                     self.outlet.peer_gone()
                     break
+                self.received += len(data)
                 if self._sink is not None:
                     self._sink.heard()
             data = self._pass(data)
@@ -235,7 +258,7 @@ class PortableWire(trio.abc.Stream):
             return b""
         verdict = self._guard.feed(data, trio.current_time())
         if verdict is not None:
-            self.outlet.fail(verdict.code)
+            self.outlet.fail(verdict.code, self._limits.abusive_retry_ms if verdict is TOO_MANY_CONTROLS else None)
             return b""
         return data
 
@@ -280,6 +303,12 @@ class PortableWire(trio.abc.Stream):
     async def aclose(self) -> None:
         """The library is done with it. It does not say when the connection is."""
         self._library_left = True
+
+
+def _is_ordered(nursery: trio.Nursery) -> bool:
+    """The connection is cancelled from outside. A fault in one of its tasks cancels the others by the nursery's own
+    scope; one in the task that asks cancels nothing yet."""
+    return trio.current_effective_deadline() == -inf and not nursery.cancel_scope.cancel_called
 
 
 def request_head(upgrade: Upgrade) -> bytes:

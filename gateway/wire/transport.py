@@ -16,14 +16,12 @@ from trio.lowlevel import notify_closing, wait_readable, wait_writable
 RECEIVE_BYTES = 4096
 PUSH_BYTES = 16 * 1024
 """What a stream takes at once: no alert overtakes bytes that have been given to TLS."""
-UNSENT_BYTES = 16 * 1024
+UNSENT_BYTES = 8 * 1024
+"""What the kernel takes beyond what it can send: at 1 kB/s, what is said now is heard that many seconds later."""
 SIOCOUTQ = 0x5411
 
 
 class Transport(Protocol):
-    remote: str
-    """The peer's address as accept() gave it: asking the socket later may fail."""
-
     def try_send(self, data: bytes | memoryview, /) -> int:
         """Some of it, now; 0 or BlockingIOError: nothing now. Another OSError: the connection is dead."""
         ...
@@ -87,13 +85,12 @@ def unsent_bytes(sock: socket.socket | trio.socket.SocketType) -> int | None:
 class SocketTransport:
     """A connected, non-blocking stdlib socket. `try_send` and `push` are the socket's own `send`: no Python between."""
 
-    __slots__ = ("_sock", "push", "remote", "try_send")
+    __slots__ = ("_sock", "push", "try_send")
 
     holds = False
 
-    def __init__(self, sock: socket.socket, remote: str) -> None:
+    def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self.remote = remote
         self.try_send = sock.send
         self.push = sock.send
 
@@ -129,12 +126,11 @@ class SocketTransport:
 class StreamTransport:
     """TLS over a socket, or a memory stream in a test: everything goes through `push` and the flush task."""
 
-    __slots__ = ("_close", "_pushed", "_sock", "_stream", "remote")
+    __slots__ = ("_close", "_pushed", "_sock", "_stream")
 
     def __init__(
         self,
         stream: trio.abc.Stream,
-        remote: str,
         close: Callable[[], object],
         sock: trio.socket.SocketType | None = None,
     ) -> None:
@@ -143,7 +139,6 @@ class StreamTransport:
         self._close = close
         self._sock = sock
         self._pushed: memoryview | None = None
-        self.remote = remote
 
     def try_send(self, data: bytes | memoryview, /) -> int:
         return 0

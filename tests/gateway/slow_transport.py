@@ -7,8 +7,6 @@ class SlowTransport:
     """`direct`: like a plain socket, `try_send` takes what there is room for. Else like TLS: only `push` takes, and
     keeps what it took until `ready`."""
 
-    remote = "192.0.2.1"
-
     def __init__(self, direct: bool) -> None:
         self._direct = direct
         self._room = 0

@@ -25,7 +25,7 @@ def make(reserved: ReservedNames | tuple[()] = (), **changes: Any) -> Session:
 
 
 def tell(session: Session, frame: Mapping[str, Any] | str, at: float = 0.0) -> Action:
-    return session.text(frame if isinstance(frame, str) else json.dumps(frame), at, WALL + at)
+    return session.text(frame if isinstance(frame, str) else json.dumps(frame), at, lambda: WALL + at)
 
 
 def inside(**changes: Any) -> Session:

@@ -150,3 +150,53 @@ async def test_who_has_gone_is_watched_by_nobody(autojump_clock: MockClock) -> N
     with trio.move_on_after(2.5):
         await watches.run()
     assert board.looks == looks
+
+
+def rows(count: int, **more: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of rooms by name, each with its number as its people; `more`: what is otherwise with a room."""
+    quiet = {"title": "x" * 60, "state": "up", "behind": 0}
+    return [
+        {"room": name, "online": n, **quiet, **more.get(name, {})}
+        for n, name in ((n, f"room_{n:04}") for n in range(count))
+    ]
+
+
+def cut(body: dict[str, Any], topic: str = "rooms") -> Any:
+    board, line = Board(), Line()
+    board.body = {"at": 100.0, **body}
+    watching(board, Feed()).add(topic, line, None)  # type: ignore[arg-type]
+    assert len(line.sent[0]) <= SERVER_FRAME_BYTES
+    return payload(line.sent[0])
+
+
+async def test_of_too_many_rooms_those_in_trouble_and_the_busiest_are_kept() -> None:
+    """The cut went by name, so that the main stage of a large house was not on its operators' page."""
+    broken, slow = {"state": "quarantined"}, {"behind": 7}
+    shown = cut({"rooms": rows(2_000, room_0002=broken, room_0001=slow)})
+    names = [row["room"] for row in shown["rooms"]]
+    assert names[:4] == ["room_0002", "room_0001", "room_1999", "room_1998"]
+    busiest = [row["online"] for row in shown["rooms"][2:]]
+    assert busiest == list(range(1_999, 1_999 - len(busiest), -1))
+    assert len(names) + shown["more"] == 2_000
+
+
+async def test_rooms_that_fit_stay_in_their_order() -> None:
+    shown = cut({"rooms": rows(100)})
+    assert [row["online"] for row in shown["rooms"]] == list(range(100))
+    assert "more" not in shown
+
+
+async def test_of_too_many_alerts_those_in_force_are_kept() -> None:
+    alerts = [{"id": f"A{n:03}", "state": "active" if n == 29 else "expired", "text": "x" * 4_000} for n in range(30)]
+    shown = cut({"alerts": alerts})
+    assert [alert["id"] for alert in shown["alerts"]][:2] == ["A029", "A000"]
+    assert len(shown["alerts"]) + shown["more"] == 30
+
+
+async def test_the_heaviest_list_is_cut_not_the_one_with_the_most_in_it() -> None:
+    """Fifty names and forty long messages: the names were cut to none, and the frame was too large all the same."""
+    messages = [{"seq": n, "text": "x" * 2_000} for n in range(40)]
+    members = [{"member": f"m_{n}", "nickname": "Ana"} for n in range(50)]
+    shown = cut({"row": {}, "messages": messages, "members": members})
+    assert len(shown["members"]) == 50
+    assert [message["seq"] for message in shown["messages"]][-1] == 39

@@ -96,7 +96,9 @@ async def test_every_line_of_the_page_reads_and_has_help(exported: tuple[list[Ro
             "le",
             "mode",
             "reason",
-            "cause",
+            "result",
+            "role",
+            "state",
             "version",
         }
     values = {sample.name: sample.value for family in families for sample in family.samples if not sample.labels}

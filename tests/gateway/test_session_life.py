@@ -70,13 +70,10 @@ class Life(RuleBasedStateMachine):
         assert 0 <= action.pause_s <= 2.0
 
     @precondition(lambda self: self.session.state is State.ENTERING)
-    @rule(well=st.booleans())
-    def enter(self, well: bool) -> None:
-        if well:
-            self.session.entered(Nickname("Ana"))
-            self.member = self.session.member
-        else:
-            self.session.not_entered()
+    @rule()
+    def enter(self) -> None:
+        self.session.entered(Nickname("Ana"))
+        self.member = self.session.member
 
     @precondition(lambda self: self.here)
     @rule(data=st.data())

@@ -12,6 +12,7 @@ from actors.names import MessageText, RoomName
 from actors.refusals import Reason
 from gateway.protocol import client, server
 from gateway.protocol.codec import CLIENT_FRAME_BYTES, BadFrame, UnknownType, client_decoder, encode, server_decoder
+from gateway.protocol.codes import Scope
 from gateway.protocol.frames import CLIENT_FRAMES, SERVER_FRAMES
 from gateway.protocol.kinds import RequestId
 from tests.protocol.samples import client_frames, server_frames
@@ -42,6 +43,21 @@ def test_client_frames_come_back_as_they_went(frame: Any) -> None:
 @given(server_frames)
 def test_server_frames_come_back_as_they_went(frame: Any) -> None:
     assert decode_server(encode(frame).decode()) == frame
+
+
+@pytest.mark.parametrize(
+    ("code", "scope"), [(Reason.SLOW_MODE, Scope.ROOM), ("of_tomorrow", Scope.FRAME), (Reason.BUSY, "house")]
+)
+def test_codes_come_out_as_members_of_their_lists_and_newer_ones_as_they_are(code: str, scope: str) -> None:
+    frame = decode_server(json.dumps({"type": "error", "code": code, "message": "", "retry": True, "scope": scope}))
+    assert isinstance(frame, server.ErrorFrame)
+    assert (frame.code, frame.scope) == (code, scope)
+    assert (type(frame.code), type(frame.scope)) == (type(code), type(scope))
+
+
+def test_a_code_that_is_no_text_is_refused() -> None:
+    with pytest.raises(BadFrame, match="code: must be a string"):
+        decode_server('{"type":"error","code":7,"message":"","retry":true,"scope":"room"}')
 
 
 def test_every_frame_has_a_tag_of_its_own_but_the_oks_and_the_rules() -> None:

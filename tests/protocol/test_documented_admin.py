@@ -60,5 +60,10 @@ def test_commands_are_documented_as_the_table_has_them() -> None:
         assert ("second" in said) == (spec.second is not None)
 
 
+def test_the_card_of_a_command_is_documented() -> None:
+    (card,) = re.findall(r"^A card has (.*?)\n\n", PAGE, re.MULTILINE | re.DOTALL)
+    assert [each.name for each in fields(admin.CommandCard) if not re.search(rf"\b{each.name}\b", card)] == []
+
+
 def test_codes_are_documented() -> None:
     assert all(f"`{code}`" in PAGE for code in EXTRA_CODES)

@@ -8,8 +8,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import trio
+import trio_websocket  # noqa: F401  # a server loads it late (bandstand/later.py): it is no connection's memory
 
-from gateway.admission import raise_file_limit
+from gateway.admission import ListenerLimits, raise_file_limit
 from tests.hazards.echo_server import echo_server
 from tests.wire.peer import request
 
@@ -38,7 +39,7 @@ def crowd(pipe: Connection) -> None:
 
 
 async def main(pipe: Connection) -> None:
-    async with echo_server() as server:
+    async with echo_server(limits=ListenerLimits(strangers=2 * CONNECTIONS)) as server:
         gc.collect()
         base = anonymous_bytes()
         pipe.send(server.address.port)

@@ -219,6 +219,20 @@ async def test_a_sink_that_raises_ends_its_own_connection_only(world: World) -> 
             assert [sink.causes for sink in server.sinks] == [[], [Lost.FINISHED], [Lost.FINISHED]]
 
 
+async def test_what_a_sink_raises_when_bytes_come_ends_its_own_connection_with_4101(world: World) -> None:
+    """4200 is for who is to come back at once; after a fault that was again and again."""
+
+    class FaultySink(EchoSink):
+        def heard(self) -> None:
+            raise RuntimeError("a bug in a session")
+
+    with trio.fail_after(30):
+        async with world.server(sink=FaultySink) as server, connected(server.address) as peer:
+            await peer.send(text("x"))
+            assert await peer.close_code() == (None if world.secure else 4101)
+            await settled(lambda: server.listener.faults == 1)
+
+
 async def test_an_attach_that_raises_ends_its_own_connection_only(world: World) -> None:
     def refuse(wire: Wire) -> EchoSink:
         raise RuntimeError("a bug in the app")

@@ -40,7 +40,7 @@ def test_unmask(words: str) -> None:
 
 async def test_a_whole_message_does_not_overtake_one_that_is_still_in_the_library(nursery: trio.Nursery) -> None:
     ours, theirs = trio.testing.memory_stream_pair()
-    wire = PortableWire(StreamTransport(ours, "x", ours.send_stream.close), nursery, upgrade(), bye, WireLimits())
+    wire = PortableWire(StreamTransport(ours, ours.send_stream.close), nursery, upgrade(), bye, WireLimits())
     sink = wire._sink = EchoSink(wire)
     wire._accepted = None
     wire._head = b""
