@@ -1,4 +1,4 @@
-"""`python -m bench`."""
+"""`python -m bench`, which is `bandstand bench`."""
 
 from bench.cli import main
 

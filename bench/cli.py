@@ -1,4 +1,5 @@
-"""`python -m bench`: one subcommand a scenario. Exit 0 ok, 1 void or failed, 2 usage, 5 an assertion missed."""
+"""`bandstand bench`, or `python -m bench`: one subcommand a scenario. Exit 0 ok, 1 void or failed, 2 usage, 5 an
+assertion missed."""
 
 import shlex
 import sys
@@ -6,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import signature
 from pathlib import Path
+from subprocess import SubprocessError
 from typing import Any
 
 import click
@@ -14,7 +16,7 @@ from rich.console import Console
 
 from bench import report
 from bench.crew import Size
-from bench.everything import everything
+from bench.everything import ALERTED, IN_FLIGHT, WATCHED_CLIENTS, WATCHED_RATE, WATCHED_ROOMS, Everything
 from bench.ground import Ground
 from bench.ledger import RunVoid
 from bench.proc import prefer
@@ -23,10 +25,10 @@ from bench.scenarios.fanout import Loop, crowd, fanout, lone
 from bench.scenarios.idle import idle
 from bench.scenarios.memory import memory
 from bench.scenarios.start import start
-from bench.server import OWN_COMMAND, NotStarted, Plan
+from bench.scenarios.stats import SCRAPE_EVERY_S, stats
+from bench.scenarios.watch import watch
+from bench.server import OWN_COMMAND, NotStarted, Plan, Unsuited
 from bench.targets import (
-    ALERT,
-    ALERT_FLOOD,
     CROWD,
     IDLE,
     LONE,
@@ -59,12 +61,20 @@ class Outcome:
     common: Common
     results: dict[str, object] = field(factory=dict)
     verdicts: list[Verdict] = field(factory=list)
+    failures: list[str] = field(factory=list)
+    """A line for each scenario that has no figures because it was void or broke."""
+
+    def keep(self) -> None:
+        if self.common.json is not None:
+            report.write_json(self.common.json, self.results, self.verdicts, self.failures)
 
     def finish(self) -> None:
         if self.verdicts:
             report.print_verdicts(self.common.ground.console, self.verdicts)
-        if self.common.json is not None:
-            report.write_json(self.common.json, self.results, self.verdicts)
+        self.keep()
+        if self.failures:
+            names = ", ".join(failure.partition(":")[0] for failure in self.failures)
+            raise click.ClickException(f"void or broken: {names}; see above")
         if self.common.must and not all(verdict.met for verdict in self.verdicts):
             sys.exit(MISSED)
 
@@ -131,7 +141,7 @@ def scenario(body: Callable[..., Outcome]) -> None:
             body(common, **given).finish()
         except (RunVoid, BadWire) as error:
             raise click.ClickException(f"the run is void: {error}") from error
-        except (NotStarted, OSError, ValueError) as error:
+        except (NotStarted, Unsuited, OSError, SubprocessError, ValueError) as error:
             raise click.ClickException(str(error)) from error
 
     for option in reversed(COMMON):
@@ -225,16 +235,47 @@ def memory_(common: Common, clients: int, in_flight: int, seconds: float) -> Out
 
 
 @scenario
-@click.option("--clients", default=5000)
-@click.option("--in-flight", default=64, help="Posts in flight in the second alarm.")
-def alert_(common: Common, clients: int, in_flight: int) -> Outcome:
+@click.option("--clients", default=ALERTED)
+@click.option("--in-flight", type=click.IntRange(min=1), default=IN_FLIGHT, help="Posts in flight while it is flooded.")
+@click.option("--rounds", default=5, help="Each a quiet alarm and one through the flood.")
+def alert_(common: Common, clients: int, in_flight: int, rounds: int) -> Outcome:
     """An alert to everybody, in a quiet house and through a flood."""
-    result = alert(common.ground, Size(clients, in_flight=in_flight, frame_bytes=common.frame_bytes))
+    result = alert(common.ground, Size(clients, in_flight=in_flight, frame_bytes=common.frame_bytes), rounds)
     report.print_head(common.ground.console, result.settings)
     report.print_alert(common.ground.console, result)
-    quiet, flooded = (alarm.received for alarm in result.alarms)
-    verdicts = [Verdict(ALERT, quiet.max_ms), Verdict(ALERT_FLOOD, flooded.p99_ms)]
-    return Outcome(common, {"alert": result}, verdicts if clients == 5000 else [])
+    verdicts = report.alert_verdicts(result, flooded=in_flight >= IN_FLIGHT) if clients == ALERTED else []
+    return Outcome(common, {"alert": result}, verdicts)
+
+
+@scenario
+@click.option("--clients", default=WATCHED_CLIENTS, help="Listeners, over all rooms; each room has a poster besides.")
+@click.option("--rooms", default=WATCHED_ROOMS)
+@click.option("--rate", default=WATCHED_RATE, help="Posts a second, over all rooms.")
+@click.option("--seconds", default=10.0, help="For each window.")
+@click.option("--rounds", default=5, help="Each a window with a dashboard and one without.")
+def watch_(common: Common, clients: int, rooms: int, rate: float, seconds: float, rounds: int) -> Outcome:
+    """What one watching dashboard costs the server."""
+    size = Size(clients, rooms, rooms, rate=rate, frame_bytes=common.frame_bytes)
+    result = watch(common.ground, size, rate, seconds, rounds)
+    report.print_head(common.ground.console, result.settings)
+    report.print_watch(common.ground.console, result)
+    full = (clients, rooms) == (WATCHED_CLIENTS, WATCHED_ROOMS)
+    return Outcome(common, {"watch": result}, [report.watch_verdict(result)] if full else [])
+
+
+@scenario
+@click.option("--clients", default=1000)
+@click.option("--in-flight", default=64)
+@click.option("--seconds", default=10.0, help="For each round.")
+@click.option("--rounds", default=3)
+@click.option("--scrape-every", default=SCRAPE_EVERY_S, help="Seconds between two scrapes of /metrics.")
+def stats_(common: Common, clients: int, in_flight: int, seconds: float, rounds: int, scrape_every: float) -> Outcome:
+    """The share of statistics in a profile of the server under flood."""
+    size = Size(clients, in_flight=in_flight, frame_bytes=common.frame_bytes)
+    result = stats(common.ground, size, seconds, rounds, scrape_every)
+    report.print_head(common.ground.console, result.settings)
+    report.print_stats(common.ground.console, result)
+    return Outcome(common, {"stats": result}, [report.stats_verdict(result)] if clients == 1000 else [])
 
 
 @scenario
@@ -256,8 +297,10 @@ def crowd_(common: Common, clients: int, rate: float, seconds: float) -> Outcome
 @click.option("--settle", default=20.0)
 def all_(common: Common, journal: Path | None, seconds: float, rounds: int, members: int, settle: float) -> Outcome:
     """Every figure that has a target, in one table."""
-    results, verdicts = everything(common.ground, journal, common.frame_bytes, seconds, rounds, members, settle)
-    return Outcome(common, dict(results), verdicts)
+    it = Everything(common.ground, common.frame_bytes, seconds, rounds)
+    outcome = Outcome(common, it.results, it.verdicts, it.failures)
+    it.run(journal, members, settle, outcome.keep)
+    return outcome
 
 
 def _print_fanout(common: Common, result: Any) -> None:

@@ -11,6 +11,7 @@ class RunVoid(Exception):
 class Post:
     """`timed_from` is when the latency clock started: the schedule's instant in an open loop, else the send."""
 
+    room: str
     text: str
     timed_from: float
     seq: int = 0
@@ -28,18 +29,18 @@ class Ledger:
     refused: int = 0
     refusals: dict[str, int] = Factory(dict)
 
-    def post(self, cid: str, text: str, timed_from: float) -> None:
-        self.posts[cid] = Post(text, timed_from)
+    def post(self, room: str, cid: str, text: str, timed_from: float) -> None:
+        self.posts[cid] = Post(room, text, timed_from)
         self.posted += 1
 
     def ok(self, cid: str, seq: int) -> None:
         self.posts[cid].seq = seq
         self.acknowledged += 1
 
-    def notice(self, cid: str, text: str, now: float, seq: int) -> None:
+    def notice(self, room: str, cid: str, text: str, now: float, seq: int) -> None:
         """The house has written something; whoever sees it first says so."""
         if cid not in self.posts:
-            self.post(cid, text, now)
+            self.post(room, cid, text, now)
             self.ok(cid, seq)
 
     def refuse(self, cid: str, code: str) -> None:

@@ -86,6 +86,7 @@ class Posting:
             due = began + k / rate
             if due > now:
                 self.swarm.wait(min(due, now + 0.1))
+                self._check()
             posted = False
             now = monotonic()
             while k < count and began + k / rate <= now and self.post(began + k / rate, now):

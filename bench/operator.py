@@ -7,12 +7,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from attrs import define, evolve, field
 
 from bench.ledger import RunVoid
-from bench.server import Server
+from bench.server import Server, Unsuited
+from bench.swarm import Swarm
 from bench.wire import TEXT, Address, BadWire, check_upgrade, masked, new_key, next_frame, upgrade_request
 
 SUBPROTOCOL = "bandstand.admin.v1"
@@ -21,9 +23,10 @@ Json = dict[str, Any]
 
 
 def token(server: Server, role: str = "safety") -> str:
-    """As whoever looks after the machine makes one: by the command line, beside the server's database. RunVoid."""
+    """As whoever looks after the machine makes one: by the command line, beside the server's database. Raises RunVoid;
+    Unsuited for a server that is not ours."""
     if not server.settings:
-        raise ValueError("this scenario needs a server of its own: it makes an operator's token beside its database")
+        raise Unsuited("this scenario needs a server of its own: it makes an operator's token beside its database")
     command = [sys.executable, "-m", "bandstand", "token", "create", "bench", "--role", role]
     # S603: our own command
     made = subprocess.run(  # noqa: S603
@@ -53,23 +56,39 @@ class Desk:
         head, _, self._read = self._read.partition(b"\r\n\r\n")
         check_upgrade(head, key, SUBPROTOCOL)
         self._say({"type": "auth", "id": 1, "token": secret})
-        while self._hear()["type"] != "ready":
+        while self.hear()["type"] != "ready":
             pass
 
     def ask(self, name: str, args: Json, **more: str) -> Json:
         """The answer to one command."""
-        self._id += 1
-        self._say(
-            {"type": "command", "id": self._id, "cid": os.urandom(12).hex(), "name": name, "args": args}
-            | {"reason": "bench", **more}
-        )
+        command = {"type": "command", "cid": os.urandom(12).hex(), "name": name, "args": args}
+        return self._answer(command | {"reason": "bench", **more})
+
+    def watch(self, topic: str) -> None:
+        """Its snapshots come from now on: `hear` them."""
+        self._answer({"type": "watch", "topic": topic})
+
+    def hear(self) -> Json:
+        """The next frame that asks for nothing; heartbeats are answered."""
         while True:
-            answer = self._hear()
-            if answer.get("re") == self._id:
-                return answer
+            frame = self._hear()
+            if frame["type"] != "heartbeat":
+                return frame
+            self._say({"type": "heartbeat", "t": frame.get("t")})
 
     def close(self) -> None:
+        """Any time, from any thread: whoever waits here for a frame hears BadWire."""
+        with suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
         self._sock.close()
+
+    def _answer(self, frame: Json) -> Json:
+        self._id += 1
+        self._say({**frame, "id": self._id})
+        while True:
+            answer = self.hear()
+            if answer.get("re") == self._id:
+                return answer
 
     def _say(self, frame: Json) -> None:
         self._sock.sendall(masked(TEXT, json.dumps(frame).encode()))
@@ -112,3 +131,11 @@ class Errand(threading.Thread):
         """Raises RunVoid with what went wrong, if it has."""
         if self.wrong is not None:
             raise RunVoid(str(self.wrong)) from self.wrong
+
+
+def errand(swarm: Swarm, work: Callable[[], None]) -> None:
+    """Done when this returns; the swarm is served meanwhile. Raises RunVoid."""
+    running = Errand(work)
+    while running.is_alive():
+        swarm.pump(0.02)
+    running.check()

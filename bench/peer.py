@@ -78,7 +78,7 @@ class Peer:
         return self.last_id
 
     def post(self, cid: str, text: str, timed_from: float) -> None:
-        self.ledger.post(cid, text, timed_from)
+        self.ledger.post(self.room, cid, text, timed_from)
         self.cids[self.ask({"type": "send", "room": self.room, "cid": cid, "text": text})] = cid
 
     def personal(self, opcode: int, payload: bytes, frame: Json | None) -> None:

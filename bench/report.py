@@ -9,17 +9,23 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.dashboard import TOPICS
 from bench.data import as_data
 from bench.measure import Round, median_of
 from bench.proc import machine_line
-from bench.scenarios.alert import AlertRun
+from bench.sampled import Counts
+from bench.scenarios.alert import Alarm, AlertRun
 from bench.scenarios.fanout import Fanout, Loop
 from bench.scenarios.idle import Idle
 from bench.scenarios.memory import Memory
 from bench.scenarios.start import Start
-from bench.targets import Verdict
+from bench.scenarios.stats import StatsRun
+from bench.scenarios.watch import Pair, WatchRun
+from bench.targets import ALERT, ALERT_FLOOD, STATS, WATCH, Target, Verdict
 
 Figure = Callable[[Round], float | None]
+CROWDED = 0.15
+"""Share of a core: with more of it used by somebody else, clocks say little."""
 
 COLUMNS: tuple[tuple[str, Figure, str], ...] = (
     ("posts", lambda r: r.posts, ",.0f"),
@@ -33,8 +39,28 @@ COLUMNS: tuple[tuple[str, Figure, str], ...] = (
     ("a read", lambda r: r.deliveries / r.pieces, ".1f"),
     ("server", lambda r: _percent(r.server_share), ".0f"),
     ("generator", lambda r: _percent(r.generator_share), ".0f"),
-    ("others", lambda r: None if r.others_cpu_s is None else _percent(r.others_cpu_s / r.seconds), ".0f"),
+    ("others", lambda r: _percent(r.others_share), ".0f"),
 )
+
+AlarmFigure = Callable[[Alarm], float | None]
+
+ALARM_COLUMNS: tuple[tuple[str, AlarmFigure], ...] = (
+    ("accepted", lambda a: a.accepted_ms),
+    ("ok", lambda a: a.ok_ms),
+    ("written p50", lambda a: a.written.p50_ms),
+    ("written p99", lambda a: a.written.p99_ms),
+    ("last written", lambda a: a.written.max_ms),
+    ("received p50", lambda a: a.received.p50_ms),
+    ("received p99", lambda a: a.received.p99_ms),
+    ("last received", lambda a: a.received.max_ms),
+    ("server %", lambda a: _percent(a.around.server_share)),
+    ("others %", lambda a: _percent(a.around.others_share)),
+)
+
+SATURATED_SHARE = 0.85
+"""Of its core: a server that has more to spare is not being flooded."""
+SAMPLES_LEAST = 2_000
+"""With fewer, a share of one percent is uncertain by more than a quarter of itself."""
 
 
 def _percent(share: float | None) -> float | None:
@@ -91,7 +117,7 @@ def notes(rounds: Sequence[Round]) -> Iterable[str]:
     bound = [round_.label for round_ in rounds if round_.generator_bound]
     if bound:
         yield f"The generator was the bottleneck in: {', '.join(bound)} (deliveries/s are its limit, not the server's)."
-    crowded = [r for r in rounds if max(r.others_cpu_s or 0, r.others_generator_cpu_s or 0) > 0.15 * r.seconds]
+    crowded = [r for r in rounds if max(r.others_cpu_s or 0, r.others_generator_cpu_s or 0) > CROWDED * r.seconds]
     if crowded:
         yield f"Other programs used the same cores in {len(crowded)} of {len(rounds)} rounds: trust CPU, not clocks."
     missed = max(round_.schedule_missed_ms for round_ in rounds)
@@ -135,14 +161,127 @@ def print_memory(console: Console, result: Memory) -> None:
 
 
 def print_alert(console: Console, result: AlertRun) -> None:
-    for alarm in result.alarms:
-        took = alarm.received
-        console.print(
-            f"alert, {alarm.label}: {took.samples:,} members had it after p50 {took.p50_ms:.0f} ms, "
-            f"p99 {took.p99_ms:.0f} ms, the last {took.max_ms:.0f} ms; the operator's ok after {alarm.ok_ms:.0f} ms; "
-            f"ledger: {alarm.written:,} of {alarm.targeted:,} written",
-            highlight=False,
+    console.print(
+        f"an alert to {result.alarms[0].members:,} members, ms from the operator's order; "
+        "written: by the server's ledger, received: read here",
+        highlight=False,
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("round", no_wrap=True)
+    for name, _ in ALARM_COLUMNS:
+        table.add_column(name, justify="right")
+    for label in result.labels:
+        same = result.of(label)
+        for k, alarm in enumerate(same, 1):
+            table.add_row(f"{label} #{k}", *(_cell(figure(alarm), ".0f") for _, figure in ALARM_COLUMNS), style="dim")
+        for word, chosen in (("median", statistics.median), ("worst", max)):
+            table.add_row(f"{label}, {word}", *(_of(chosen, same, figure) for _, figure in ALARM_COLUMNS))
+    console.print(table)
+    console.print("\nwhat went on around each alarm, from a second before the order until everybody had it")
+    rounds = [alarm.around for label in result.labels for alarm in result.of(label)]
+    console.print(rounds_table(rounds))
+    for note in notes(rounds):
+        console.print(note, highlight=False, soft_wrap=True)
+
+
+def _of(chosen: Callable[[list[float]], float], alarms: Sequence[Alarm], figure: AlarmFigure) -> str:
+    values = [value for value in map(figure, alarms) if value is not None]
+    return _cell(chosen(values) if values else None, ".0f")
+
+
+def alert_verdicts(result: AlertRun, flooded: bool) -> list[Verdict]:
+    """On the median round, with the worst beside it. `flooded`: the alarms that are not quiet ones were raised in the
+    flood that the promise speaks of."""
+    quiet, through = result.labels
+    verdicts = [_alert_verdict(ALERT, result, quiet)]
+    if flooded:
+        around = [alarm.around for alarm in result.of(through)]
+        no_flood = _no_flood(around)
+        verdicts.append(
+            Verdict(ALERT_FLOOD, None, f"no flood: {no_flood}")
+            if no_flood
+            else _alert_verdict(ALERT_FLOOD, result, through, f"; {_flood(around)}")
         )
+    return verdicts
+
+
+def _alert_verdict(target: Target, result: AlertRun, label: str, more: str = "") -> Verdict:
+    written, worst = result.last(label, lambda alarm: alarm.written)
+    received, _ = result.last(label, lambda alarm: alarm.received)
+    return Verdict(target, written, f"worst {worst:.0f} ms; last received {received:.0f} ms{more}")
+
+
+def _flood(rounds: Sequence[Round]) -> str:
+    shares = [100 * (round_.server_share or 0.0) for round_ in rounds]
+    posts = sum(round_.posts for round_ in rounds)
+    return f"server at {statistics.median(shares):.0f} % (least {min(shares):.0f} %), {posts:,} posts"
+
+
+def _no_flood(rounds: Sequence[Round]) -> str:
+    """Why an alert through this says nothing about an alert through a flood; empty when it does."""
+    refused, posts = sum(round_.refused for round_ in rounds), sum(round_.posts for round_ in rounds)
+    if refused:
+        return f"{refused:,} posts were refused, {posts:,} were not"
+    if statistics.median(round_.server_share or 0.0 for round_ in rounds) < SATURATED_SHARE:
+        return f"{_flood(rounds)}; {100 * SATURATED_SHARE:.0f} % is the least"
+    return ""
+
+
+def print_watch(console: Console, result: WatchRun) -> None:
+    console.print(
+        f"{result.members:,} members in {result.rooms} rooms, {result.rate:g} posts/s in all; a dashboard is one "
+        f"operator's connection that watches {', '.join(TOPICS)}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(rounds_table(result.rounds))
+    pairs = "  ".join(f"{pair.percent:+.2f}" for pair in result.pairs)
+    snapshots = sum(pair.snapshots for pair in result.pairs)
+    console.print(
+        f"a dashboard costs {pairs} % of a core, median {result.percent:.2f} %; {snapshots:,} snapshots shown",
+        highlight=False,
+    )
+    for note in notes(result.rounds):
+        console.print(note, highlight=False, soft_wrap=True)
+
+
+def watch_verdict(result: WatchRun) -> Verdict:
+    """Not measured when the pairs differ by as much as half of what is promised: that is a machine with other work."""
+    costs = [pair.percent for pair in result.pairs]
+    said = f"{min(costs):.2f} to {max(costs):.2f} in {len(costs)} pairs"
+    if result.spread > WATCH.wanted / 2:
+        return Verdict(WATCH, None, f"too noisy: {said}")
+    return Verdict(WATCH, result.percent, said)
+
+
+def print_stats(console: Console, result: StatsRun) -> None:
+    console.print(rounds_table([each.round for each in result.rounds]))
+    samples = result.samples
+    scrapes, snapshots = (sum(each) for each in zip(*((r.scrapes, r.snapshots) for r in result.rounds), strict=True))
+    console.print(
+        f"{samples.total:,} samples of the server's CPU; {scrapes} scrapes of /metrics (one each "
+        f"{result.scrape_every_s:g} s), {snapshots} snapshots:",
+        highlight=False,
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("part")
+    table.add_column("samples", justify="right")
+    table.add_column("share", justify="right")
+    table.add_column("of a core", justify="right")
+    of_a_core = sum(r.round.server_share or 0.0 for r in result.rounds) / len(result.rounds)
+    for name, count in (*samples.marked.items(), ("together", sum(samples.marked.values()))):
+        share = 100 * count / max(1, samples.total)
+        table.add_row(name, f"{count:,}", f"{share:.2f} %", f"{share * of_a_core:.2f} %")
+    console.print(table)
+    for note in notes([each.round for each in result.rounds]):
+        console.print(note, highlight=False, soft_wrap=True)
+
+
+def stats_verdict(result: StatsRun) -> Verdict:
+    total = result.samples.total
+    if total < SAMPLES_LEAST:
+        return Verdict(STATS, None, f"only {total:,} samples; {SAMPLES_LEAST:,} are the least")
+    return Verdict(STATS, result.samples.percent, f"of {total:,}")
 
 
 def print_verdicts(console: Console, verdicts: Sequence[Verdict]) -> None:
@@ -162,14 +301,21 @@ def _derived(value: object) -> dict[str, object]:
     if isinstance(value, Round):
         columns = {name: figure(value) for name, figure, _ in COLUMNS}
         return {"derived": columns, "generator_bound": value.generator_bound}
+    if isinstance(value, WatchRun):
+        return {"percent": value.percent, "spread": value.spread}
+    if isinstance(value, Pair | Counts):
+        return {"percent": value.percent}
     return {"met": value.met} if isinstance(value, Verdict) else {}
 
 
-def write_json(path: Path, results: Mapping[str, object], verdicts: Sequence[Verdict]) -> None:
+def write_json(
+    path: Path, results: Mapping[str, object], verdicts: Sequence[Verdict], failures: Sequence[str] = ()
+) -> None:
     document = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine_line(),
         "results": as_data(results, _derived),
         "verdicts": as_data(verdicts, _derived),
+        "failures": list(failures),
     }
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")

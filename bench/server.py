@@ -33,6 +33,10 @@ class NotStarted(Exception):
     """The server did not come up; str() ends with the last it said."""
 
 
+class Unsuited(Exception):
+    """This scenario cannot be measured on such a server: no failure of either."""
+
+
 @frozen
 class Plan:
     """How to start a server of our own."""
@@ -141,9 +145,11 @@ def _ready(
     try:
         address = _listening(process, said)
         line_seconds = monotonic() - began
-        while get(address, "/readyz").status == 503:
+        while (status := get(address, "/readyz").status) != 200:
+            if process.poll() is not None:
+                raise _ended("was ready", process, said)
             if monotonic() - began > patience:
-                raise NotStarted("/readyz says 503 for ever")
+                raise NotStarted(f"/readyz says {status} for ever")
         ready_seconds, cpu_seconds = monotonic() - began, proc.cpu_seconds(process.pid)
     finally:
         timer.cancel()
@@ -158,7 +164,13 @@ def _listening(process: "subprocess.Popen[bytes]", said: "deque[str]") -> Addres
         _, found, url = line.partition(READY_LINE)
         if found:
             return parse_url(url.split()[0].rstrip('",'))
-    raise NotStarted("the server ended before it listened:\n" + "\n".join(said))
+    raise _ended("listened", process, said)
+
+
+def _ended(before: str, process: "subprocess.Popen[bytes]", said: "deque[str]") -> NotStarted:
+    assert process.stderr is not None
+    said.extend(raw.decode(errors="replace").rstrip() for raw in process.stderr)
+    return NotStarted(f"the server ended before it {before}:\n" + "\n".join(said))
 
 
 def _drain(process: "subprocess.Popen[bytes]", said: "deque[str]") -> None:

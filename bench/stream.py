@@ -135,6 +135,8 @@ class ReferenceStream:
         post = self.ledger.posts.get(cid)
         if post is None:
             raise RunVoid(f"{self.room} seq {seq}: a message that nobody here posted (cid {cid!r})")
+        if post.room != self.room:
+            raise RunVoid(f"{self.room} seq {seq}: the message was posted in {post.room}")
         if entry.get("text") != post.text:
             raise RunVoid(f"{self.room} seq {seq}: the text is not what was posted")
         if post.seq and post.seq != seq:
@@ -217,7 +219,8 @@ class Follower:
             if not isinstance(entry, dict):
                 raise RunVoid(f"{self.name}: a frame that is not an object")
         if entry is not None and entry.get("type") == NOTICE:
-            self.reference.ledger.notice(cid_of(entry), entry["text"], monotonic(), entry["seq"])
+            ledger, room = self.reference.ledger, self.reference.room
+            ledger.notice(room, cid_of(entry), entry["text"], monotonic(), entry["seq"])
         elif entry is None or entry.get("type") != "message":
             self.personal(opcode, payload, entry)
             return pos

@@ -29,9 +29,11 @@ IDLE = Target("idle", "memory per idle joined member", 25, "KB")
 START_EMPTY = Target("start", "start with an empty journal", 1, "s")
 START_FULL = Target("start-1M", "start with 1,000,000 messages", 2, "s")
 CROWD = Target("crowd", "5,000 in one room, 5 posts/s: lost deliveries", 0, "lost")
-ALERT = Target("alert", "an alert to 5,000: the last has it, quiet house", 300, "ms")
-ALERT_FLOOD = Target("alert-flood", "an alert to 5,000 through a flood: p99", 600, "ms")
+ALERT = Target("alert", "an alert to 5,000: written to the last, quiet house", 300, "ms")
+ALERT_FLOOD = Target("alert-flood", "an alert to 5,000: written to the last, through a flood", 600, "ms")
 MEMORY = Target("memory", "last 100 messages read under flood, p99", 1, "ms")
+WATCH = Target("watch", "one dashboard over 100 rooms and 5,000 members", 2, "% of a core")
+STATS = Target("stats", "statistics in a profile of saturated fan-out", 1, "% of samples")
 
 
 @frozen

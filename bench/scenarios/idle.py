@@ -7,6 +7,7 @@ from bench.crew import Size
 from bench.ground import Ground
 from bench.load import wait_quietly
 from bench.progress import bar
+from bench.server import Unsuited
 
 WARM_MEMBERS = 100
 """Come first and stay: what the server allocates once for all is not charged to the members who are counted."""
@@ -30,10 +31,10 @@ class Idle:
 
 
 def idle(ground: Ground, members: int, settle_seconds: float, frame_bytes: int) -> Idle:
-    """Raises RunVoid if anybody is thrown out meanwhile."""
+    """Raises RunVoid if anybody is thrown out meanwhile; Unsuited when the server's process is not known."""
     with ground.server() as server:
         if server.pid is None:
-            raise ValueError("memory of a server needs its --pid")
+            raise Unsuited("memory of a server needs its --pid")
         with ground.crew(server, Size(WARM_MEMBERS, posters=1, frame_bytes=frame_bytes)) as crew:
             wait_quietly(crew.swarm, 2.0)
             before, kernel_before = proc.memory(server.pid), proc.tcp_memory_bytes()

@@ -7,6 +7,7 @@ from attrs import frozen
 
 from bench.ground import Ground
 from bench.progress import bar
+from bench.server import Unsuited
 
 
 @frozen
@@ -27,9 +28,9 @@ class Start:
 
 def start(ground: Ground, journal: Path | None, rounds: int) -> Start:
     """`journal` is copied for each round, so that every start reads the same. A first start is not counted: it may
-    have to compile. Raises NotStarted."""
+    have to compile. Raises NotStarted; Unsuited for a server that is not ours."""
     if ground.url is not None:
-        raise ValueError("a server that runs already cannot be started")
+        raise Unsuited("a server that runs already cannot be started")
     line, ready, cpu, settings = [], [], [], {}
     with ground.server():
         pass

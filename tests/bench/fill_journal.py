@@ -12,7 +12,8 @@ from pathlib import Path
 from actors.clock import Now
 from actors.events import Message
 from actors.journal.log import Alarm, Draft, Durability, Outcome
-from actors.journal.store import Setup, Store, Work
+from actors.journal.store import Setup, Store
+from actors.journal.work import Work
 from actors.names import Cid, MemberId, Nickname, RoomCode, RoomName
 
 BATCH = 2_000

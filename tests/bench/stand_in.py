@@ -211,14 +211,20 @@ class StandIn:
     def post(self, client: Client, frame: dict[str, Any]) -> None:
         room = client.room
         assert room is not None
+        if self.fault == "astray" and room.seq >= FAULT_SEQ:
+            room = next(other for other in self.rooms.values() if other is not room)
         room.seq += 1
-        ts = time.time()
+        ts = int(time.time()) + 0.5  # always as long, or the frames are not
         answer = {"type": "ok", "re": frame["id"], "epoch": "e1", "seq": room.seq, "ts": ts, "dup": False}
         room.replies.append((client, said(answer)))
         entry = {"type": "message", "room": room.name, "epoch": "e1", "seq": room.seq, "ts": ts, "member": "m_1"}
         room.batch.append(said({**entry, "nickname": client.name, "cid": frame["cid"], "text": frame["text"]}))
 
     def fan_out(self, room: Room) -> None:
+        if self.fault == "die" and room.seq >= FAULT_SEQ:
+            os._exit(1)
+        if self.fault == "reorder" and room.seq == FAULT_SEQ:
+            return  # until there is another to change places with
         frames, room.batch = room.batch, []
         replies, room.replies = room.replies, []
         first_seq = room.seq - len(frames) + 1
@@ -235,8 +241,7 @@ class StandIn:
 
     def lie(self, frames: list[bytes], first_seq: int) -> bytes | None:
         at = max(0, FAULT_SEQ - first_seq)
-        enough = 2 if self.fault == "reorder" else 1
-        if self.fault not in FAULTS or self.lied or at + enough > len(frames):
+        if self.fault not in FAULTS or self.lied or at >= len(frames):
             return None
         self.lied = self.fault != "deaf"
         return b"".join(FAULTS[self.fault](frames, at))

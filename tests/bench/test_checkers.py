@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,16 +20,20 @@ from bench.scenarios.fanout import Loop, fanout
 from bench.scenarios.memory import memory
 from bench.scenarios.start import start
 from bench.server import NotStarted, Plan, started
+from bench.swarm import Swarm
 
+SILENT = ("deaf", "swallow")
+"""Lies after which nothing more comes; only what is seen by that has to wait for it."""
 STAND_IN = (sys.executable, str(Path(__file__).with_name("stand_in.py")))
 
 
 @contextmanager
-def crew_on_stand_in(fault: str, members: int = 6) -> Iterator[Crew]:
+def crew_on_stand_in(fault: str, rooms: int = 1) -> Iterator[Crew]:
     path = os.pathsep.join((str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")))
     with mock.patch.dict(os.environ, STAND_IN_FAULT=fault, PYTHONPATH=path), started(Plan(command=STAND_IN)) as server:
-        crew = gather(server, Size(members, posters=3, in_flight=16))
-        crew.posting.patience = 0.5
+        crew = gather(server, Size(6, rooms, posters=3, in_flight=16))
+        if fault in SILENT:
+            crew.posting.patience = 0.5
         try:
             yield crew
         finally:
@@ -44,16 +49,36 @@ def saturated(crew: Crew) -> Callable[[], None]:
     [
         ("drop", "seq 13 came where 12 was due .lost"),
         ("repeat", "seq 12 came where 13 was due .repeated"),
-        ("reorder", r"seq 1\d came where 1\d was due .lost"),
+        ("reorder", "seq 13 came where 12 was due .lost"),
         ("corrupt", "not what was posted|told different things"),
         ("foreign", "nobody here posted|told different things"),
         ("garbage", "not JSON"),
         ("deaf", "still waiting: .* 1 of 9 members|came where 12 was due"),
+        ("die", "connections ended during the run"),
         ("swallow", "came where .* was due|messages that nobody received"),
     ],
 )
 def test_each_lie_of_a_server_makes_the_run_void(fault: str, verdict: str) -> None:
     with crew_on_stand_in(fault) as crew, pytest.raises(RunVoid, match=verdict):
+        measure(crew, "lied to", saturated(crew))
+
+
+def test_a_server_that_dies_while_a_post_is_due_makes_the_run_void(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The post went to a connection that had just been found gone: a KeyError, which ended all scenarios."""
+    waits = Swarm.wait
+
+    def stands_still(swarm: Swarm, until: float) -> None:
+        waits(swarm, until)
+        time.sleep(max(0.0, until - time.monotonic()))
+
+    monkeypatch.setattr(Swarm, "wait", stands_still)
+    with crew_on_stand_in("die") as crew, pytest.raises(RunVoid, match="connections ended during the run"):
+        measure(crew, "lied to", lambda: crew.posting.open_loop(100, 0.4))
+
+
+def test_a_message_in_another_room_than_it_was_posted_in_makes_the_run_void() -> None:
+    """With several rooms the deliveries were compared to themselves."""
+    with crew_on_stand_in("astray", rooms=3) as crew, pytest.raises(RunVoid, match=r"was posted in b\w+-"):
         measure(crew, "lied to", saturated(crew))
 
 
@@ -99,6 +124,13 @@ def test_a_start_is_timed_to_the_line_and_to_readiness() -> None:
 def test_a_server_that_does_not_start_is_quoted() -> None:
     command = (sys.executable, "-c", "import sys; sys.exit('no such journal')")
     with pytest.raises(NotStarted, match="no such journal"), started(Plan(command=command)):
+        pass
+
+
+def test_a_server_that_dies_before_it_is_ready_has_not_started() -> None:
+    """Whatever was not a 503 counted as ready, and so did a connection that nobody took."""
+    dies = "import sys; print('listening on http://127.0.0.1:1/', file=sys.stderr); sys.exit('out of memory')"
+    with pytest.raises(NotStarted, match="out of memory"), started(Plan(command=(sys.executable, "-c", dies))):
         pass
 
 

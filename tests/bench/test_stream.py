@@ -28,7 +28,7 @@ class Room:
     def __init__(self) -> None:
         self.ledger = Ledger()
         for seq in range(1, MESSAGES + 1):
-            self.ledger.post(f"cid-{seq}", f"text {seq}", 0.0)
+            self.ledger.post("r", f"cid-{seq}", f"text {seq}", 0.0)
         self.stream = ReferenceStream("r", self.ledger)
         self.stream.joined("e", 0)
         self.own = 0
