@@ -1,5 +1,6 @@
 """What the whole suite shares: tools that may be absent, hypothesis' pace, an environment of its own."""
 
+import gc
 import os
 import shutil
 from collections.abc import Callable
@@ -27,6 +28,18 @@ TOOLS: dict[str, tuple[Callable[[], str | None], str]] = {
 }
 ONE_AT_A_TIME = {"e2e": "servers", "hazards": "servers", "bench": "servers", "page": "browsers"}
 """Folders whose tests run servers or browsers, and never two of a group at once: two cores carry no more."""
+APART = {
+    **dict.fromkeys(
+        (
+            "test_admin", "test_alert_full_disk", "test_alert_life", "test_away", "test_disk", "test_strangers",
+            "test_terminal",
+        ),
+        "patient servers",
+    ),
+    **dict.fromkeys(("test_ops", "test_ops_controls", "test_ops_second_person", "test_real_server"), "desks"),
+}  # fmt: skip
+"""Files of those folders in a group of their own: servers that mostly wait go beside those under load, operators'
+browsers beside the attendees'."""
 
 
 def missing_tools() -> dict[str, str]:
@@ -40,16 +53,28 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in list(os.environ):
         if name.startswith("BANDSTAND_") and not name.startswith(("BANDSTAND_TEST_", "BANDSTAND_REQUIRE")):
             del os.environ[name]
+    # Workers and servers are started by the hundred: where they may not leave their bytecode beside the source they
+    # keep it here, or each of them would compile all of it.
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None) and "PYTHONPYCACHEPREFIX" not in os.environ:
+        os.environ["PYTHONPYCACHEPREFIX"] = str(Path(__file__).parents[1] / ".pytest_cache/bytecode")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if group := ONE_AT_A_TIME.get(item.nodeid.split("/")[1]):
-            item.add_marker(pytest.mark.xdist_group(group))
-    needy = [item for item in items if any(item.get_closest_marker(marker) for marker in missing_tools())]
+            item.add_marker(pytest.mark.xdist_group(APART.get(item.path.stem, group)))
+    missing = missing_tools()
+    needy = [item for item in items if any(item.get_closest_marker(marker) for marker in missing)]
     if needy:
         items[:] = [item for item in items if item not in needy]
         config.hook.pytest_deselected(items=needy)
+
+
+def pytest_collection_finish() -> None:
+    """Three thousand collected tests are no garbage: looking through them again and again took a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -4,7 +4,9 @@ Each rule is a function from one file to its offences, and is shown bad examples
 """
 
 import ast
+import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -41,7 +43,7 @@ BARRIERS = {
     "actors/journal/writer.py": "the thread's barrier: a fault belongs to its job, not to the writer",
     "actors/kernel/supervisor.py": "a child's fault is its own: it is counted, logged and answered with a restart",
     "actors/stats/feed.py": "whoever keeps the feed must not take the house's numbers along",
-    "gateway/listener.py": "one client's fault ends one connection, never the server",
+    "gateway/barrier.py": "one client's fault ends one connection, and one task's that task: never the server",
 }
 
 
@@ -56,21 +58,27 @@ class Source:
         return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
     @property
-    def tree(self) -> ast.Module:
-        return ast.parse(self.text, self.path)
+    def nodes(self) -> tuple[ast.AST, ...]:
+        return nodes_of(self)
 
     def imports(self) -> Iterator[tuple[int, str]]:
         """(line, dotted name) of each import, `from a import b` as a.b, relative ones resolved."""
         package = self.module.split(".")
         if not self.path.endswith("__init__.py"):
             package = package[:-1]
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 yield from ((node.lineno, name.name) for name in node.names)
             elif isinstance(node, ast.ImportFrom):
                 above = package[: len(package) - node.level + 1] if node.level else []
                 base = [*above, *([node.module] if node.module else [])]
                 yield from ((node.lineno, ".".join([*base, name.name])) for name in node.names)
+
+
+@cache
+def nodes_of(source: Source) -> tuple[ast.AST, ...]:
+    """Parsed and walked once, for all the rules."""
+    return tuple(ast.walk(ast.parse(source.text, source.path)))
 
 
 def within(module: str, package: str) -> bool:
@@ -105,7 +113,7 @@ def libraries_stay_at_home(source: Source) -> Iterator[str]:
 
 
 def channels_are_bounded(source: Source) -> Iterator[str]:
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Call) and "open_memory_channel" in ast.unparse(node.func):
             bounds = [ast.unparse(bound) for bound in (*node.args, *(word.value for word in node.keywords))]
             if any(bound.rpartition(".")[2] == "inf" or bound.lower() in UNBOUNDED for bound in bounds):
@@ -122,7 +130,7 @@ def files_fit_in_the_head(source: Source) -> Iterator[str]:
 
 
 def functions_are_short(source: Source) -> Iterator[str]:
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             count = (node.end_lineno or node.lineno) - node.lineno + 1
             if count > FUNCTION_LINES:
@@ -135,16 +143,33 @@ def names_say_something(source: Source) -> Iterator[str]:
             yield f"{source.path}: {part!r} says nothing about what is in it"
 
 
+BROAD = {"Exception", "BaseException", "everything"}
+
+
+def handlers(source: Source) -> Iterator[tuple[ast.ExceptHandler, set[str]]]:
+    """With the names of what each catches."""
+    for node in source.nodes:
+        if isinstance(node, ast.ExceptHandler):
+            types = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+            yield node, {ast.unparse(kind).rpartition(".")[2] if kind else "everything" for kind in types}
+
+
+def broad_excepts_say_why(source: Source) -> Iterator[str]:
+    lines = source.text.splitlines()
+    for node, names in handlers(source):
+        if names & BROAD and "  # " not in lines[node.lineno - 1]:
+            yield f"{source.path}:{node.lineno}: say on this line why it catches everything, or name what it can meet"
+    for number, line in enumerate(lines, 1):
+        if re.search(r"suppress\(.*\b(Base)?Exception\b", line):
+            yield f"{source.path}:{number}: name what is to be suppressed"
+
+
 def broad_excepts_stand_at_barriers(source: Source) -> Iterator[str]:
     """One that ends in a bare `raise` only cleans up, and may stand anywhere."""
-    for node in ast.walk(source.tree):
-        if not isinstance(node, ast.ExceptHandler):
-            continue
-        types = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
-        names = {ast.unparse(kind).rpartition(".")[2] if kind else "everything" for kind in types}
+    for node, names in handlers(source):
         last = node.body[-1]
         raises_again = isinstance(last, ast.Raise) and last.exc is None
-        if names & {"Exception", "BaseException", "everything"} and not raises_again and source.path not in BARRIERS:
+        if names & BROAD and not raises_again and source.path not in BARRIERS:
             yield f"{source.path}:{node.lineno}: catches {', '.join(sorted(names))}; name what can be dealt with here"
 
 
@@ -163,11 +188,13 @@ RULES: tuple[Rule, ...] = (
     files_fit_in_the_head,
     functions_are_short,
     names_say_something,
+    broad_excepts_say_why,
     broad_excepts_stand_at_barriers,
     nothing_is_left_for_later,
 )
 
 
+@cache
 def sources() -> list[Source]:
     files = [ROOT / "run.py", *(file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py")))]
     return [Source(file.relative_to(ROOT).as_posix(), file.read_text(encoding="utf-8")) for file in files]
@@ -213,6 +240,9 @@ BAD: list[tuple[Rule, str, str]] = [
     (names_say_something, "actors/room/utils.py", ""),
     (names_say_something, "actors/core/__init__.py", ""),
     (names_say_something, "gateway/wire_helpers.py", ""),
+    (broad_excepts_say_why, "actors/a.py", "try:\n    f()\nexcept BaseException:\n    g()\n    raise"),
+    (broad_excepts_say_why, "actors/a.py", "try:\n    f()\nexcept* (ValueError, Exception):\n    g()"),
+    (broad_excepts_say_why, "actors/a.py", "with suppress(KeyError, Exception):\n    f()"),
     (broad_excepts_stand_at_barriers, "actors/a.py", "try:\n    f()\nexcept Exception:\n    pass"),
     (broad_excepts_stand_at_barriers, "actors/a.py", "try:\n    f()\nexcept:\n    pass"),
     (broad_excepts_stand_at_barriers, "actors/a.py", "try:\n    f()\nexcept* Exception:\n    pass"),
@@ -234,9 +264,9 @@ GOOD: list[tuple[str, str]] = [
     ("bench/load.py", "from gateway.protocol import frames\nfrom bandstand.client import Client"),
     ("bandstand/cli/serve.py", "from gateway.app import serve\nfrom actors.house import House"),
     ("bandstand/cli/bench.py", "from bench.load import run"),
-    ("actors/journal/store.py", "import sqlite3\ntry:\n    f()\nexcept BaseException:\n    g()\n    raise"),
+    ("actors/journal/store.py", "import sqlite3\ntry:\n    f()\nexcept BaseException:  # why\n    g()\n    raise"),
     ("actors/a.py", "send, receive = trio.open_memory_channel(16)\ntry:\n    f()\nexcept OSError:\n    pass"),
-    ("gateway/listener.py", "try:\n    f()\nexcept* Exception:\n    log()"),
+    ("gateway/barrier.py", "try:\n    f()\nexcept* Exception:  # why\n    log()"),
 ]
 
 

@@ -1,4 +1,5 @@
-"""An operator by another library's client: plain websockets, with nothing of ours between it and the wire."""
+"""An operator by another library's client: plain websockets, with nothing of ours between it and the wire. Every frame
+that comes is held against the published schemas."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,10 +8,15 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
+from jsonschema import Draft202012Validator
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
+from gateway.admin.schema import ADMIN as CHANNEL
+from gateway.protocol.schema import json_schema
+
 Json = dict[str, Any]
+SAID = Draft202012Validator({"$ref": "#/$defs/admin.server", "$defs": json_schema(CHANNEL, closed=True)["$defs"]})
 ADMIN = "bandstand.admin.v1"
 PASSWORD = "four unrelated words"
 
@@ -22,8 +28,9 @@ class OperatorClient:
         self._ids = count(1)
         self.hello = self.hear()
 
-    def hear(self, seconds: float = 10.0) -> Json:
+    def hear(self, seconds: float = 30.0) -> Json:
         frame: Json = json.loads(self.socket.recv(seconds))
+        SAID.validate(frame)
         return frame
 
     def ask(self, type: str, **fields: Any) -> Json:

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 LISTENING = "listening on "
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
+WORKERS = 16
 ROOMY = {
     "limits.messages_per_s": 100_000,
     "limits.burst": 100_000,
@@ -38,9 +39,11 @@ class NotStarted(Exception):
 
 def free_port() -> int:
     """Below the range that the kernel hands out to outgoing connections: while the server is down nobody else gets it,
-    and a client that tries to come back never connects to itself."""
+    and a client that tries to come back never connects to itself. One in WORKERS, so that none of the suite's other
+    workers, which may start a server in the same moment, takes it."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     while True:
-        port = random.randrange(10_000, 32_000)
+        port = random.randrange(10_000 + worker % WORKERS, 32_000, WORKERS)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
@@ -59,6 +62,8 @@ class Server:
         self.settings: dict[str, object] = {"journal.path": folder / "journal.db", **settings}
         self.config = config
         """The settings file, as TOML."""
+        self.program = "bandstand"
+        """The module that is run."""
         self.preexec: Callable[[], None] | None = None
         """Run in the child before it becomes the server."""
         self.said: list[str] = []
@@ -77,10 +82,10 @@ class Server:
 
     def words(self) -> Sequence[str]:
         if not self.config:
-            return (sys.executable, "-m", "bandstand", "serve")
+            return (sys.executable, "-m", self.program, "serve")
         path = self.folder / "bandstand.toml"
         path.write_text(self.config, encoding="utf-8")
-        return (sys.executable, "-m", "bandstand", "--config", str(path), "serve")
+        return (sys.executable, "-m", self.program, "--config", str(path), "serve")
 
     async def start(self) -> None:
         """Returns when it listens. Raises NotStarted."""

@@ -26,15 +26,16 @@ from bench.wire import (
     next_frame,
     upgrade_request,
 )
+from gateway.protocol.attendee import ATTENDEE
 from gateway.protocol.frames import CLIENT_FRAMES, SERVER_FRAMES
-from gateway.protocol.schema import json_schema, name
+from gateway.protocol.schema import json_schema
 
 Json = dict[str, Any]
 ENTRIES = ("message", "edited", "deleted", "policy")
-STRICT = json_schema(closed=True)
+STRICT = json_schema(ATTENDEE, closed=True)
 VALIDATORS = {
-    name(cls): Draft202012Validator({"$ref": f"#/$defs/{name(cls)}", "$defs": STRICT["$defs"]})
-    for cls in (*CLIENT_FRAMES, *SERVER_FRAMES)
+    key: Draft202012Validator({"$ref": f"#/$defs/{key}", "$defs": STRICT["$defs"]})
+    for key in map(ATTENDEE.name, (*CLIENT_FRAMES, *SERVER_FRAMES))
 }
 REMEMBERED = 8_000
 _known: dict[bytes, Json] = {}
@@ -57,7 +58,9 @@ def parsed(payload: bytes) -> Json:
 
 
 def validate_ok(frame: Json, asked: str) -> None:
-    kind = {"edit": "send", "delete": "send", "leave": "", "react": "", "heartbeat": ""}.get(asked, asked)
+    kind = {"edit": "send", "delete": "send", "leave": "", "react": "", "heartbeat": "", "alert_receipt": ""}.get(
+        asked, asked
+    )
     VALIDATORS[f"server.ok.{kind}".rstrip(".")].validate(frame)
 
 

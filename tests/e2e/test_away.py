@@ -25,7 +25,7 @@ def traces(server: Server, words: str) -> list[str]:
 
 async def words_gone(server: Server) -> None:
     """From the database at once, from its WAL at the next checkpoint, soon."""
-    with trio.fail_after(15):
+    with trio.fail_after(60):
         while traces(server, SECRET):  # noqa: ASYNC110
             await trio.sleep(0.05)
 

@@ -47,7 +47,7 @@ async def post(talker: Talker, text: str, cid: str) -> Json:
     """Whatever it is, it comes at once."""
     began = monotonic()
     answer = await talker.ask("send", room=ROOM, text=text, cid=cid)
-    assert monotonic() - began < 5, "the machine may be busy, but nobody hangs"
+    assert monotonic() - began < 20, "the machine may be busy, but nobody hangs"
     return answer
 
 
@@ -166,7 +166,7 @@ async def test_unusable_file_is_named_and_left_alone(
 
 
 async def refused_start(server: Server) -> str:
-    with trio.fail_after(30), pytest.raises(NotStarted) as caught:
+    with trio.fail_after(60), pytest.raises(NotStarted) as caught:
         await server.start()
     assert caught.value.code == 1
     said = str(caught.value).splitlines()[-1]

@@ -186,7 +186,7 @@ async def test_member_who_reads_nothing_is_cut_and_resumes(tmp_path: Path) -> No
                 while not await server.figure("connections_closed_total"):
                     await flood.say(50, 500)
                 _, page = await server.get("/metrics")
-                assert 'bandstand_connections_closed_total{cause="stuck"} 1.0' in page
+                assert 'bandstand_connections_closed_total{reason="stuck"} 1.0' in page
                 stuck.may_read.set()
                 assert (await stuck.gone()).code == 1006, "a reset: nothing more can be said to it"
             await flood.say(50, 500)

@@ -35,7 +35,7 @@ def papers(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> d
 
 @pytest.fixture(scope="module")
 def house(papers: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with hosted(tmp_path_factory.mktemp("house"), limits__request_head_s=1, **papers) as server:
+    with hosted(tmp_path_factory.mktemp("house"), **papers) as server:
         yield server
 
 

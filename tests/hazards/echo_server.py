@@ -1,11 +1,10 @@
 """A listener whose connections answer each message with itself: what the hazards are thrown at."""
 
+import logging
 import ssl
-from collections.abc import AsyncIterator, Callable, MutableMapping
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
-import structlog
 import trio
 from attrs import define, field
 
@@ -55,7 +54,21 @@ class EchoServer:
     listener: Listener
     address: Address
     sinks: list[EchoSink]
-    logs: list[MutableMapping[str, Any]]
+    logs: list[str]
+    """Events that the gateway has logged meanwhile."""
+
+
+@contextmanager
+def captured() -> Iterator[list[str]]:
+    events: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: events.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("gateway")
+    logger.addHandler(handler)
+    try:
+        yield events
+    finally:
+        logger.removeHandler(handler)
 
 
 @asynccontextmanager
@@ -80,7 +93,7 @@ async def echo_server(
         allowed_hosts=allowed_hosts,
         limits=limits or ListenerLimits(),
     )
-    with structlog.testing.capture_logs() as logs:
+    with captured() as logs:
         async with trio.open_nursery() as nursery:
             await nursery.start(listener.run)
             (address,) = await listener.listen("127.0.0.1", 0, tls)

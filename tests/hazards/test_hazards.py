@@ -47,13 +47,13 @@ def is_within(now: tuple[int, int], base: tuple[int, int]) -> bool:
 async def attacked(secure: bool) -> AsyncIterator[EchoServer]:
     """A server with one innocent client; afterwards everything is as it was."""
     tls = server_tls() if secure else None
-    with trio.fail_after(40):
+    with trio.fail_after(120):
         async with echo_server(tls, DOOR, WIRE, ClosingSink) as server, connected(server.address) as bystander:
             await echoes(bystander)
             base = footprint()
             yield server
             await echoes(bystander)
-            with trio.move_on_after(3):
+            with trio.move_on_after(20):
                 await settled(lambda: is_within(footprint(), base))
             assert is_within(footprint(), base), "tasks or files stayed behind"
             assert server.listener.live == 1
@@ -61,7 +61,7 @@ async def attacked(secure: bool) -> AsyncIterator[EchoServer]:
 
 
 async def echoes(bystander: Peer) -> None:
-    with trio.fail_after(5):
+    with trio.fail_after(20):
         await bystander.send(text("still here"))
         assert await bystander.text() == "still here"
 
@@ -165,8 +165,9 @@ async def test_r8_nothing_follows_half_a_frame() -> None:
         await settled(lambda: server.sinks[1].causes)  # the peer reads nothing, so its time runs out
         outlet.control(text_frame(b"late"))
         received = await peer.rest()
-        assert received.count(b"\x81") == len(received) // len(big) + bool(len(received) % len(big))
-        assert b"late" not in received
+        whole, cut = divmod(len(received), len(big))
+        assert whole + cut > 0
+        assert received == big * whole + big[:cut], "something follows half a frame"
         peer.sock.close()
 
 
