@@ -4,7 +4,7 @@
     python3 run.py serve --demo      the server, with rooms and talking bots to look at
     python3 run.py test [args]       ruff, mypy and the quick test suite; args go to pytest
     python3 run.py lock [--upgrade]  work the lock files out anew, after a change to the dependencies in pyproject.toml
-    python3 run.py <command> ...     any other command: chat, top, admin, bench, doctor, config, ... (--help lists them)
+    python3 run.py <command> ...     what the docs call `bandstand <command>`: chat, top, admin, bench, ... (--help)
 
 The first start makes .venv beside this file and installs the locked, hashed requirements into it. The project itself is
 not installed: a .pth file points at the checkout, so no build tool is fetched and an edit counts at once.
