@@ -214,6 +214,7 @@ def test_a_call_for_help_is_dealt_with_and_no_longer_called_out(desk: Desk) -> N
     page.locator("#calls", has_text="2 people need help").get_by_role("button", name="Look").click()
     names = page.locator("#names")
     names.get_by_role("button", name="Dealt with: Ana").click()
+    names.get_by_role("button", name="Dealt with: Ana").wait_for(state="detached")
     names.locator("li", has_text="Ana").get_by_text("dealt with").wait_for()
     assert house.given[-1]["name"] == "help.resolve"
     assert house.given[-1]["args"] == {"alert": "A001", "member": ANA}
