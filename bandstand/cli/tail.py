@@ -15,7 +15,7 @@ from bandstand.cli.lines import plain
 
 PAGES_MOST = 500
 """Pages of 200 that --since goes back."""
-REPLAY_SECONDS = 2.0
+REPLAY_SECONDS = 10.0
 """For the first old event to come; an empty feed has none."""
 QUIET_SECONDS = 0.5
 """Between two frames of old ones at most."""

@@ -117,6 +117,7 @@ def test_the_people_of_a_full_room_can_all_be_reached(large: Desk) -> None:
     large.house.reads["member.list"] = people
     large.house.pages["member.list"] = 200
     large.house.rooms["tent-0698"]["online"] = 300
+    large.page.get_by_label("Filter the rooms").fill("0698")
     drawer = large.open_room("Tent 0698")
     drawer.locator("#drawer-rest", has_text="50 of 300 people are shown.").wait_for()
     drawer.get_by_role("button", name="More people").click()
