@@ -1,15 +1,13 @@
 """What counting costs while it matters most: the server under a sampling profiler and a saturated room, /metrics
 scraped and a dashboard watching."""
 
-import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial, reduce
 from operator import add
 from pathlib import Path
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from bench import scrape
 from bench.crew import Crew, Size
@@ -18,9 +16,9 @@ from bench.ground import Ground
 from bench.ledger import RunVoid
 from bench.measure import Round, measure
 from bench.operator import token
+from bench.profiled import sampled
 from bench.progress import bar
-from bench.sampled import Counts, make_file, read_file
-from bench.server import OWN_COMMAND, Plan, Unsuited
+from bench.sampled import Counts, read_file
 from bench.wire import Address
 
 SCRAPE_EVERY_S = 5.0
@@ -80,9 +78,9 @@ class Scraper(threading.Thread):
 def stats(ground: Ground, size: Size, seconds: float, rounds: int, scrape_every_s: float = SCRAPE_EVERY_S) -> StatsRun:
     """Raises RunVoid; Unsuited for a server that is not ours."""
     with (
-        _sampled(ground) as (sampled, counts),
-        sampled.server() as server,
-        sampled.crew(server, size) as crew,
+        sampled(ground) as (profiled, counts),
+        profiled.server() as server,
+        profiled.crew(server, size) as crew,
     ):
         secret, measured = token(server), []
         crew.posting.closed_loop(size.in_flight, WARM_UP_S)
@@ -94,20 +92,6 @@ def stats(ground: Ground, size: Size, seconds: float, rounds: int, scrape_every_
                     scraper = Scraper(server.address, scrape_every_s)
                     measured.append(_round(crew, f"{size.in_flight} in flight", flood, counts, scraper, seen))
         return StatsRun(tuple(measured), scrape_every_s, server.settings)
-
-
-@contextmanager
-def _sampled(ground: Ground) -> Iterator[tuple[Ground, Path]]:
-    """The same ground with our server under the profiler, and where its counts are."""
-    command = ground.plan.command
-    if ground.url is not None or tuple(command) != OWN_COMMAND:
-        raise Unsuited("only a server that the bench starts itself can be put under the profiler")
-    with tempfile.TemporaryDirectory(prefix="bandstand-samples-") as directory:
-        counts = Path(directory) / "counts"
-        make_file(counts)
-        python, module, _bandstand, *rest = command
-        plan: Plan = evolve(ground.plan, command=(python, module, "bench.sampled", str(counts), *rest))
-        yield evolve(ground, plan=plan), counts
 
 
 def _round(

@@ -2,6 +2,7 @@
 windows that take turns."""
 
 import statistics
+from pathlib import Path
 
 from attrs import frozen
 
@@ -11,26 +12,52 @@ from bench.ground import Ground
 from bench.load import Tick, wait_quietly
 from bench.measure import Round, measure
 from bench.operator import token
+from bench.profiled import sampled
 from bench.progress import bar
+from bench.sampled import Counts, read_file
 
 WITHOUT, WATCHED = "nobody watches", "one dashboard"
 SETTLE_S = 3.0
 """After the ramp: what thousands of arrivals leave to be done is not charged to anybody's window."""
 
 
+OPERATORS = ("stats actor and feed", "dashboards")
+"""Of the profiler's marks, whose code works for who watches."""
+
+
+@frozen
+class Window:
+    round: Round
+    samples: Counts
+
+    @property
+    def percent(self) -> float:
+        """Of a core, what the server took."""
+        assert self.round.server_share is not None  # the server is ours
+        return 100 * self.round.server_share
+
+    @property
+    def operators_percent(self) -> float:
+        """Of a core, what that part of its code took that works for operators."""
+        theirs = sum(self.samples.marked[name] for name in OPERATORS)
+        return self.percent * theirs / max(1, self.samples.total)
+
+
 @frozen
 class Pair:
-    without: Round
-    watched: Round
+    without: Window
+    watched: Window
     snapshots: int
 
     @property
     def percent(self) -> float:
         """Of a core, what the dashboard cost; below 0 when the noise was larger."""
-        with_it, without = self.watched.server_share, self.without.server_share
-        assert with_it is not None  # the server is ours
-        assert without is not None
-        return 100 * (with_it - without)
+        return self.watched.percent - self.without.percent
+
+    @property
+    def operators_percent(self) -> float:
+        """Of a core, what it cost in the operators' own code, which the noise of all other work is not in."""
+        return self.watched.operators_percent - self.without.operators_percent
 
 
 @frozen
@@ -51,25 +78,41 @@ class WatchRun:
         return statistics.median(abs(pair.percent - self.percent) for pair in self.pairs)
 
     @property
-    def rounds(self) -> list[Round]:
-        return [round_ for pair in self.pairs for round_ in (pair.without, pair.watched)]
+    def operators_percent(self) -> float:
+        """The mean: one window has too few samples of it to have a middle."""
+        return statistics.fmean(pair.operators_percent for pair in self.pairs)
+
+    @property
+    def samples(self) -> int:
+        return sum(window.samples.total for window in self.windows)
+
+    @property
+    def windows(self) -> list[Window]:
+        return [window for pair in self.pairs for window in (pair.without, pair.watched)]
 
 
 def watch(ground: Ground, size: Size, rate: float, seconds: float, rounds: int) -> WatchRun:
     """`rate`: posts a second over all rooms. Raises RunVoid; Unsuited for a server that is not ours."""
-    with ground.server() as server, ground.crew(server, size) as crew:
+    with (
+        sampled(ground) as (profiled, counts),
+        profiled.server() as server,
+        profiled.crew(server, size) as crew,
+    ):
         secret = token(server)
         with bar(ground.console, "settling") as advance:
             wait_quietly(crew.swarm, SETTLE_S, advance)
-        windows = Windows(ground, crew, secret, rate, seconds)
-        pairs = tuple(windows.pair(k, rounds) for k in range(rounds))
+        watching = Watching(ground, crew, counts, secret, rate, seconds)
+        pairs = tuple(watching.pair(k, rounds) for k in range(rounds))
         return WatchRun(crew.members, size.rooms, rate, pairs, server.settings)
 
 
 @frozen
-class Windows:
+class Watching:
+    """Makes the windows. `counts`: the profiler's."""
+
     ground: Ground
     crew: Crew
+    counts: Path
     secret: str
     rate: float
     seconds: float
@@ -85,11 +128,13 @@ class Windows:
                 watched, snapshots = self._watched(lambda share: advance((1 + share) / 2))
         return Pair(without, watched, snapshots)
 
-    def _watched(self, tick: Tick) -> tuple[Round, int]:
+    def _watched(self, tick: Tick) -> tuple[Window, int]:
         with dashboard(self.crew.swarm, self.crew.server.address, self.secret) as seen:
             before = seen.copy()
-            round_ = self._window(WATCHED, tick)
-            return round_, check_fed(before, seen, round_.seconds)
+            window = self._window(WATCHED, tick)
+            return window, check_fed(before, seen, window.round.seconds)
 
-    def _window(self, label: str, tick: Tick) -> Round:
-        return measure(self.crew, label, lambda: self.crew.posting.open_loop(self.rate, self.seconds, tick))
+    def _window(self, label: str, tick: Tick) -> Window:
+        before = read_file(self.counts)
+        round_ = measure(self.crew, label, lambda: self.crew.posting.open_loop(self.rate, self.seconds, tick))
+        return Window(round_, read_file(self.counts).since(before))

@@ -18,7 +18,7 @@ from bench.report import alert_verdicts, stats_verdict, watch_verdict
 from bench.sampled import MARKS, Counts, Sampler, make_file, read_file
 from bench.scenarios.alert import Alarm, AlertRun, written_at
 from bench.scenarios.stats import SampledRound, StatsRun, check_scraped
-from bench.scenarios.watch import Pair, WatchRun
+from bench.scenarios.watch import Pair, WatchRun, Window
 from bench.targets import Verdict
 
 # The ledger of an alert
@@ -110,10 +110,14 @@ def test_a_dashboard_that_was_shown_nothing_makes_the_run_void() -> None:
         check_fed({}, {"stats": 10, "rooms": 10}, 10.0)
 
 
-def watched(*cpu_s: tuple[float, float]) -> WatchRun:
-    pairs = [
-        Pair(evolve(ROUND, server_cpu_s=without), evolve(ROUND, server_cpu_s=with_it), 30) for without, with_it in cpu_s
-    ]
+def watched(*cpu_s: tuple[float, float], samples: int = 1_000, theirs: tuple[int, int] = (2, 6)) -> WatchRun:
+    """Pairs of windows by their CPU; each has so many samples, and so many of them without and with a dashboard are of
+    the operators' code."""
+
+    def window(seconds: float, marked: int) -> Window:
+        return Window(evolve(ROUND, server_cpu_s=seconds), counts(samples, 1, 0, marked - 1, 0))
+
+    pairs = [Pair(window(without, theirs[0]), window(with_it, theirs[1]), 30) for without, with_it in cpu_s]
     return WatchRun(5_000, 100, 20.0, tuple(pairs), {})
 
 
@@ -124,10 +128,18 @@ def test_a_dashboard_costs_the_median_of_what_the_pairs_say() -> None:
     assert verdict.note == "0.20 to 5.00 in 3 pairs"
 
 
-def test_pairs_that_differ_as_much_as_is_promised_say_nothing() -> None:
-    verdict = watch_verdict(watched((1.0, 0.88), (1.0, 1.0), (1.0, 1.12)))
+def test_where_all_cpu_is_too_noisy_the_samples_of_the_operators_code_are_judged() -> None:
+    verdict = watch_verdict(watched((1.0, 0.8), (1.0, 1.0), (1.0, 1.2)))
 
-    assert (verdict.measured, verdict.met, verdict.note) == (None, False, "too noisy: -1.20 to 1.20 in 3 pairs")
+    assert verdict.measured == pytest.approx(10 * (0.006 - 0.002)), "of a core, of which the server has 10 %"
+    assert verdict.note.startswith("in the operators' own code, of 6,000 samples; all CPU is too noisy: -2.00 to 2.00")
+
+
+def test_pairs_that_differ_and_few_samples_say_nothing() -> None:
+    verdict = watch_verdict(watched((1.0, 0.88), (1.0, 1.0), (1.0, 1.12), samples=300))
+
+    assert (verdict.measured, verdict.met) == (None, False)
+    assert verdict.note == "too noisy: -1.20 to 1.20 in 3 pairs, and only 1,800 samples"
 
 
 # The profile
