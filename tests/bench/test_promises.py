@@ -203,8 +203,8 @@ def test_a_profile_without_a_scrape_in_it_makes_the_run_void() -> None:
 def test_a_command_runs_under_the_profiler_and_its_samples_are_seen_from_outside(tmp_path: Path) -> None:
     file = tmp_path / "counts"
     make_file(file)
-    command = [sys.executable, "-m", "bench.sampled", str(file), "--version"]
+    command = [sys.executable, "-m", "bench.sampled", str(file), "schema"]  # half a second of CPU
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
 
-    assert "bandstand" in done.stdout
+    assert "asyncapi" in done.stdout
     assert read_file(file).total > 0
