@@ -3,12 +3,20 @@
 Several processes may use it at once (the server, and `bandstand operators` beside it), so nobody holds it for longer
 than one short transaction, and each writer waits for the other."""
 
-import os
 import sqlite3
 import time
 from pathlib import Path
 
-from actors.journal.database import MAGIC, closed_on_failure, is_empty, is_passing, number, transaction
+from actors.journal.database import (
+    closed_on_failure,
+    is_damage,
+    is_empty,
+    is_foreign,
+    is_passing,
+    make_private,
+    number,
+    transaction,
+)
 
 APPLICATION_ID = 0x424E444F
 """'BNDO', in the header of the file."""
@@ -75,7 +83,7 @@ def connect(path: Path | None) -> sqlite3.Connection:
     """The database, made and brought up to date where that is needed; None = a private one in memory. AdminUnusable;
     sqlite3.Error when it cannot be had now."""
     if path is not None:
-        _make_or_look(path)
+        _make(path)
     try:
         return _connect(path)
     except sqlite3.OperationalError as error:
@@ -112,8 +120,16 @@ def _connect(path: Path | None) -> sqlite3.Connection:
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError as error:
-            raise AdminUnusable(f"{path} is damaged ({error}): put a backup of it in place") from error
+            raise _unusable(path, error) from error
     return db
+
+
+def _unusable(path: Path | None, error: sqlite3.Error) -> AdminUnusable:
+    if is_foreign(error):
+        return AdminUnusable(f"{path} is not a database: move it away, or set another admin.path")
+    if is_damage(error):
+        return AdminUnusable(f"{path} is damaged ({error}): put a backup of it in place")
+    return AdminUnusable(f"{path} cannot be read ({error}): check its owner and rights")
 
 
 def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
@@ -146,14 +162,13 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     """For looking only. AdminUnusable, also when it is not there."""
     if not path.exists():
         raise AdminUnusable(f"there is no {path}")
-    _make_or_look(path)
     db = _plain(path)
     with closed_on_failure(db):
         try:
             db.execute("PRAGMA query_only=ON")
             identify(db, path)
         except sqlite3.Error as error:
-            raise AdminUnusable(f"{path} cannot be read ({error})") from error
+            raise _unusable(path, error) from error
     return db
 
 
@@ -170,15 +185,11 @@ def identify(db: sqlite3.Connection, path: Path | None) -> int:
     return version
 
 
-def _make_or_look(path: Path) -> None:
+def _make(path: Path) -> None:
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)  # for its owner only
-        with os.fdopen(descriptor, "rb") as file:
-            start = file.read(16)
+        make_private(path)
     except OSError as error:
         raise AdminUnusable(f"{path} cannot be used ({error.strerror}): check its owner and rights") from error
-    if start and start != MAGIC:
-        raise AdminUnusable(f"{path} is not a database: move it away, or set another admin.path")
 
 
 def _plain(path: Path | None) -> sqlite3.Connection:

@@ -4,7 +4,6 @@ A file of its own, because what the chat's disk or database suffers must not tou
 `save` has returned from survives a power cut (tests/journal proves the setting)."""
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -18,7 +17,15 @@ from actors.alerts.drafts import as_json, draft_of
 from actors.alerts.ledger import Key, Row
 from actors.alerts.roster import Seen, Stay, Target
 from actors.alerts.vocabulary import ERASED, Alert, AlertId, Draft, Kind, Life, Reach
-from actors.journal.database import MAGIC, closed_on_failure, is_empty, is_passing, number, transaction
+from actors.journal.database import (
+    closed_on_failure,
+    is_empty,
+    is_foreign,
+    is_passing,
+    make_private,
+    number,
+    transaction,
+)
 from actors.journal.disk import Disk
 from actors.names import MemberId, RoomName
 
@@ -127,18 +134,18 @@ class Store:
         """AlertsUnusable, sqlite3.Error, OSError."""
         if self._db is not None:
             return
-        if self.path is not None and self.path.exists() and self.path.stat().st_size:
-            with self.path.open("rb") as file:
-                if file.read(16) != MAGIC:
-                    raise AlertsUnusable(f"{self.path} is not a database: move it away, or set another alerts.path")
-        if self.path is not None:  # names and notes: for its owner only
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        if self.path is not None:
+            make_private(self.path)  # names and notes
         try:
             self._db, self._cramped = self._connect(), False
         except sqlite3.OperationalError as error:
             if self.path is None or not self.path.stat().st_size or is_passing(error):
                 raise
             self._db, self._cramped = self._connect(cramped=True), True
+        except sqlite3.DatabaseError as error:
+            if not is_foreign(error):
+                raise
+            raise AlertsUnusable(f"{self.path} is not a database: move it away, or set another alerts.path") from error
 
     def _connect(self, cramped: bool = False) -> sqlite3.Connection:
         """`cramped`: the disk has not even room for the index of the WAL. In EXCLUSIVE mode that is kept in memory

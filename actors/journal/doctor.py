@@ -1,6 +1,5 @@
 """Looking a database over when it is opened: is it ours, is it whole, which rooms need a new epoch."""
 
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ from attrs import frozen
 from actors.events import PolicyChanged
 from actors.journal import pages, schema
 from actors.journal.codec import Damaged, decode
-from actors.journal.database import is_damage
+from actors.journal.database import is_damage, make_private
 from actors.journal.log import Draft, Durability, JournalUnusable, Outcome
 from actors.journal.marks import Mark
 from actors.journal.pages import Room
@@ -20,8 +19,10 @@ from actors.names import HOUSE, Cid, RoomName
 def open_database(path: Path, durability: Durability) -> sqlite3.Connection:
     """A connection to our database at `path`, made if nothing is there. JournalUnusable; sqlite3.OperationalError for
     what may pass (busy, disk full)."""
-    if schema.is_new(path):
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    try:
+        make_private(path)
+    except IsADirectoryError as error:
+        raise JournalUnusable(f"{path} cannot be read ({error.strerror}): give the path of a file") from error
     try:
         return schema.connect(path, durability)
     except sqlite3.DatabaseError as error:
@@ -34,7 +35,9 @@ def open_database(path: Path, durability: Durability) -> sqlite3.Connection:
 def refusal(path: Path, error: sqlite3.DatabaseError) -> str | None:
     """Why this file can never be served from as it is, or None if the error may pass."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    if code == sqlite3.SQLITE_NOTADB:
+        return f"{path} is not a database: move it away, or give another path for the journal"
+    if code == sqlite3.SQLITE_CORRUPT:
         return f"{path} is damaged ({error}): keep a copy of it, and restore a backup"
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return f"{path} cannot be written ({error}): check the rights of the file and of its folder"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from actors.journal import schema
+from actors.journal.database import is_missing
 from actors.journal.log import JournalUnusable
 
 try:
@@ -77,7 +77,7 @@ def marks_path(database: Path) -> Path:
 def lock(database: Path) -> Marks:
     """The marks of this database, which is ours from now on. JournalUnusable."""
     marks = marks_path(database)
-    if marks.exists() and marks.stat().st_size > 0 and schema.is_new(database):
+    if marks.exists() and marks.stat().st_size > 0 and is_missing(database):
         raise JournalUnusable(
             f"{database} is missing or empty, but {marks.name} beside it says that there was a journal: "
             f"restore a backup, or remove {marks.name} to begin with nothing"

@@ -121,7 +121,8 @@ def _text(data: bytes) -> str:
 
 
 def is_new(path: Path) -> bool:
-    """Nothing is there yet. JournalUnusable: something is, and it is not a SQLite database."""
+    """Nothing is there yet. JournalUnusable: something is, and it is not a SQLite database. Not for a process that has
+    a connection to it: `database.make_private` says why."""
     try:
         with path.open("rb") as file:
             start = file.read(16)

@@ -29,7 +29,7 @@ async def test_what_a_timed_sanction_was_laid_over_holds_again_though_its_time_e
                 await trio.sleep(0.02)
             (holds,) = office.house.standing.sanctions()
             assert (holds.kind, holds.reason, holds.until) == (kind, "threats", None)
-            while not (over := [event for event in office.house.feed.replay() if "is over" in event.text]):
+            while not (over := [event for event in office.house.feed.replay() if "is over" in event.text]):  # noqa: ASYNC110
                 await trio.sleep(0.02)  # told once the row is written
             assert [event.data["left"] for event in over] == [[]]
 

@@ -14,6 +14,7 @@ from actors.admin.store import AdminStore
 from actors.admin.store_audit import verify_files
 from bandstand.cli import main
 from tests.cli.running import in_a_thread, settings_of
+from tests.wire.peer import settled
 
 Run = Callable[..., Result]
 LIVE = ("journal.db", "admin.db", "admin.heads", "alerts.db")
@@ -126,17 +127,20 @@ def test_without_the_keys_it_is_said_what_the_audit_needs(run: Run, tmp_path: Pa
 async def test_copies_while_rows_are_written_all_verify(run: Run, tmp_path: Path) -> None:
     """The heads are copied first, so none is of a row that the copied log has not."""
     await trio.to_thread.run_sync(make_journal, tmp_path)
-    done = 0
+    done = written = 0
     async with await AdminStore.open(tmp_path / "admin.db") as store:
 
         async def go_on() -> None:
+            nonlocal written
             while True:
                 await store.audit.append("ana", "x", "room.freeze", {})
+                written += 1
                 await store.audit.copy_head()
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(go_on)
             for number in range(10):
+                await settled(lambda wanted=done + 2: written >= wanted)
                 made = await trio.to_thread.run_sync(run, "backup", f"copy.db{number}")
                 assert made.exit_code == 0, made.output
                 copy = tmp_path / f"copy.db{number}"
