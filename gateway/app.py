@@ -165,7 +165,7 @@ class App:
         tokens = MemberTokens(keys, settings.auth.token_keep, house.standing.revoked)
         reach = Reach(self._stop)
         async with (
-            opened(settings, house, reach, self._health.admin_alarm, self._barrier) as ops,
+            opened(settings, house, reach, self._health.admin_alarm, self._barrier, self._version) as ops,
             house.open() as recovered,
             trio.open_nursery() as nursery,
         ):

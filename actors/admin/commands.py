@@ -176,10 +176,10 @@ ALERTS = (
         least=_alert_role,
         second=_actual,
     ),
-    Spec("alert.update", OPERATOR, a.AlertUpdate, "new words for an alert"),
+    Spec("alert.update", OPERATOR, a.AlertUpdate, "new words for an alert", as_grave_as="alert.raise"),
     Spec("alert.cancel", OPERATOR, a.AlertEnd, "withdraw an alert"),
     Spec("alert.all_clear", OPERATOR, a.AlertEnd, "the danger is over"),
-    Spec("alert.correct", OPERATOR, a.AlertOnly, "send the prepared correction"),
+    Spec("alert.correct", OPERATOR, a.AlertOnly, "send the prepared correction", as_grave_as="alert.raise"),
     Spec(
         "alert.import",
         SAFETY,
@@ -187,6 +187,7 @@ ALERTS = (
         "raise the alert in a CAP 1.2 message",
         confirm=_alert_word,
         second=_actual,
+        as_grave_as="alert.raise",
     ),
 )
 

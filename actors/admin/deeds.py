@@ -57,12 +57,19 @@ class Deed:
     undone_by: str = ""
     n: int = 0
 
+    @property
+    def open_until(self) -> float | None:
+        """Until when it can be undone: one that was given for a time is undone when that is over. None: never."""
+        if self.undo_until is None or self.lift_at is None:
+            return self.undo_until
+        return min(self.undo_until, self.lift_at)
+
     def shown(self) -> dict[str, Any]:
         """As `act.list` tells it."""
         return {
             "n": self.n, "act": self.act, "at": self.at, "operator": self.operator, "name": self.name,
             "command": self.name, "args": self.raw, "reason": self.reason, "state": self.phase.value,
-            "undo": self.undo.value, "undo_until": self.undo_until, "lift_at": self.lift_at,
+            "undo": self.undo.value, "undo_until": self.open_until, "lift_at": self.lift_at,
             "undone": self.phase is Phase.UNDONE, "undone_by": self.undone_by,
             "affected": 0 if self.outcome is None else self.outcome.affected,
         }  # fmt: skip

@@ -37,6 +37,7 @@ UNKNOWN = Denied(
     "conflict",
     "this was begun before, and how it ended is not known: look what has become of it before giving it anew",
 )
+NOT_WAITING = Denied("second_person", "this order waits for nobody: give it without confirm_of")
 WHOSE = Denied("unavailable", "who made this token, and so who else may confirm, cannot be looked up now", 1_000)
 
 
@@ -174,9 +175,8 @@ class Executor:
         return Plan(effect=effect)
 
     def _demands(self, spec: Spec, order: Order, plan: Plan) -> bool:
-        second = self.hands.world.second
-        by_table = spec.second is not None and spec.name in second and spec.second(order.args)
-        return by_table or plan.as_grave_as in second
+        grave = plan.grave or (spec.second is not None and spec.second(order.args))
+        return grave and spec.may_wait(self.hands.world.second)
 
     def _word(self, spec: Spec, order: Order) -> str:
         return "" if spec.confirm is None else spec.confirm(order.args, self.hands.world.event)
@@ -187,7 +187,7 @@ class Executor:
         if word and order.confirm != word:
             return Verdict(Denied("confirm", f"type {word!r} to confirm"))
         if not self._demands(spec, order, plan):
-            return ONESELF
+            return ONESELF if order.confirm_of is None else Verdict(NOT_WAITING)
         now, needed = self.hands.world.now(), max(plan.role, spec.role_for(order.args))
         if order.confirm_of is not None:
             first = self.approvals.confirm(order, needed, now)
@@ -218,7 +218,7 @@ class Executor:
             "confirm": self._word(spec, order),
             "second": self._demands(spec, order, plan),
         }  # fmt: skip
-        until = self.hands.world.now() + plan.keep_s if spec.undo is UndoKind.EXACT else None
+        until = self._intention(spec, order, plan, ()).open_until
         return Outcome("", plan.rev, plan.affected, spec.undo, until, dry_run=True, detail=detail)
 
     # -- doing it ------------------------------------------------------------------------------------------------------
@@ -246,7 +246,8 @@ class Executor:
         rev, said = done
         once = said.pop("once", {})
         detail = public({**plan.detail, **said})
-        outcome = Outcome(deed.act, rev or plan.rev, plan.affected, deed.undo, deed.undo_until, detail=detail)
+        rev = said.get("rev") or rev or plan.rev
+        outcome = Outcome(deed.act, rev, plan.affected, deed.undo, deed.open_until, detail=detail)
         deed = evolve(deed, outcome=outcome, phase=Phase.OPEN if deed.undo is UndoKind.EXACT else Phase.FINAL)
         if deed.phase is Phase.OPEN:
             self.layers.lay(deed.act, changes)

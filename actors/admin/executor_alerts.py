@@ -17,7 +17,6 @@ from actors.alerts.vocabulary import Alert, AlertId, Draft
 from actors.names import RoomName
 
 LOOK_UP_S = 0.1
-REWORDING = ("alert.update", "alert.correct")
 MakeAlert = Callable[[Any, str], AlertsMessage]
 
 
@@ -78,8 +77,7 @@ def _on(make: Callable[[Order, Any, str], AlertsMessage]) -> Planner:
         alert, affected = found[0].alert, found[0].total.targeted
         plan = Plan(affected=affected, effect=effect, repeat=False, rev=alert.rev)
         if not alert.is_drill:  # whoever may raise a drill may end it; a real alert is as grave with other words
-            plan.role = Role.SAFETY
-            plan.as_grave_as = "alert.raise" if order.name in REWORDING else ""
+            plan.role, plan.grave = Role.SAFETY, True
         return plan
 
     return plan

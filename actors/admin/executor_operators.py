@@ -5,7 +5,7 @@ from typing import Any
 import trio
 
 from actors.admin.arguments import Operator, OperatorAdd, OperatorUpdate, SessionEnd, TokenCreate, TokenRevoke
-from actors.admin.operators import BadOperator, hash_password, operator_name
+from actors.admin.operators import BadOperator, NoSuchOperator, UnfitOperator, hash_password, operator_name
 from actors.admin.orders import Denied, Order
 from actors.admin.plans import Effect, Hands, Plan, Planner
 from actors.admin.roles import Role, role_of
@@ -25,11 +25,20 @@ def _trying(hands: Hands, effect: Effect) -> Effect:
         try:
             found = await effect(mark)
         except BadOperator as wrong:
-            return Denied("conflict", str(wrong))
+            return Denied(_code(wrong), str(wrong))
         await hands.sign_in.refresh()
         return found
 
     return tried
+
+
+def _code(wrong: BadOperator) -> str:
+    match wrong:
+        case UnfitOperator():
+            return "bad_frame"
+        case NoSuchOperator():
+            return "not_found"
+    return "conflict"
 
 
 async def _hashed(name: str, password: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from actors.admin.arguments import Export, Timeline
 from actors.admin.orders import Denied, Order
 from actors.admin.plans import Hands
-from actors.events import AlertNotice, Entry, Message, Notice, Tombstone
+from actors.events import AlertNotice, Entry, Erased, Message, Notice, PolicyChanged, Tombstone
 from actors.stats.activity import Event
 
 PAGE_ENTRIES = 200
@@ -18,6 +18,8 @@ LINES_BYTES = 24 * 1024
 EVENTS = 200
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = ("seq", "ts", "member", "nickname", "kind", "text")
+KINDS = {PolicyChanged: "policy", AlertNotice: "alert_notice", Erased: "cleared"}
+"""Where the type of the frame that clients get is not the name of the entry's body."""
 
 
 async def export_room(hands: Hands, args: Export, _order: Order) -> dict[str, Any] | Denied:
@@ -42,7 +44,7 @@ async def export_room(hands: Hands, args: Export, _order: Order) -> dict[str, An
 
 
 def cells(entry: Entry) -> tuple[object, ...]:
-    nickname, kind, text = "", type(entry.body).__name__.lower(), ""
+    nickname, kind, text = "", KINDS.get(type(entry.body)) or type(entry.body).__name__.lower(), ""
     match entry.body:
         case Message(nickname=name, text=said):
             nickname, text = str(name), said

@@ -22,6 +22,14 @@ class BadOperator(Exception):
     """A name or a password that cannot be used, or a change that may not be made; str() says why and what would do."""
 
 
+class UnfitOperator(BadOperator):
+    """The name or the password itself, whoever else there is."""
+
+
+class NoSuchOperator(BadOperator):
+    pass
+
+
 @frozen
 class Operator:
     name: str
@@ -39,23 +47,25 @@ class Operator:
 
 
 def operator_name(typed: str) -> str:
-    """As it is kept: NFKC, lower case, without blanks around. BadOperator."""
+    """As it is kept: NFKC, lower case, without blanks around. UnfitOperator."""
     name = unicodedata.normalize("NFKC", typed).strip().lower()
     if not NAME.fullmatch(name):
-        raise BadOperator("a name is 1 to 64 of a-z, 0-9 and . _ @ - between them, as in ana or ana.k")
+        raise UnfitOperator("a name is 1 to 64 of a-z, 0-9 and . _ @ - between them, as in ana or ana.k")
     if name == LOCAL:
-        raise BadOperator(f"{LOCAL} is the command line's own name: take another")
+        raise UnfitOperator(f"{LOCAL} is the command line's own name: take another")
     return name
 
 
 def hash_password(name: str, password: str) -> str:
-    """Takes some 100 ms and 64 MiB: in a worker thread where a loop runs. BadOperator: too short, long, guessable."""
+    """Takes some 100 ms and 64 MiB: in a worker thread where a loop runs. UnfitOperator: too short or easy."""
     if len(password) < PASSWORD_LEAST:
-        raise BadOperator(f"a password has at least {PASSWORD_LEAST} characters; four unrelated words make a good one")
+        raise UnfitOperator(
+            f"a password has at least {PASSWORD_LEAST} characters; four unrelated words make a good one"
+        )
     if len(password) > PASSWORD_MOST:
-        raise BadOperator(f"a password has at most {PASSWORD_MOST} characters")
+        raise UnfitOperator(f"a password has at most {PASSWORD_MOST} characters")
     if password.casefold() == name or len(set(password)) < 4:
-        raise BadOperator("that password is too easy to guess; four unrelated words make a good one")
+        raise UnfitOperator("that password is too easy to guess; four unrelated words make a good one")
     return HASHER.hash(_text(password))
 
 

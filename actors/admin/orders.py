@@ -1,6 +1,6 @@
 """The words of the admin side: an order, what a command is, and how an order ends. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
@@ -112,6 +112,8 @@ class Spec:
     reads: bool = False
     second: Callable[[Any], bool] | None = None
     """Whether these arguments are so grave that a second person may be demanded (setting admin.second_person)."""
+    as_grave_as: str = ""
+    """A command whose place in that setting is this one's too: another way to the same."""
     confirm: Callable[[Any, str], str] | None = None
     """(arguments, name of the event) -> the words that a person types to mean it; "" = none."""
     least: Callable[[Any], Role] | None = None
@@ -126,6 +128,10 @@ class Spec:
     """What it hides is erased once it can no longer be undone."""
     recorded: bool = True
     """Of reads: False; but what takes data out of the house is recorded all the same."""
+
+    def may_wait(self, second: Container[str]) -> bool:
+        """`second`: the commands that wait for a second person here."""
+        return self.name in second or self.as_grave_as in second
 
     def role_for(self, args: Any) -> Role:
         return self.role if self.least is None else max(self.role, self.least(args))

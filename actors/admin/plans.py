@@ -51,8 +51,8 @@ class Plan:
     """May be done again where it is not known whether it was done."""
     role: Role = Role.VIEWER
     """The least that may give it, where the arguments alone do not say."""
-    as_grave_as: str = ""
-    """The command whose rule for a second person it is under, where the arguments alone do not say."""
+    grave: bool = False
+    """A second person may be demanded, where the arguments alone do not say."""
 
 
 Planner = Callable[["Hands", Order], Awaitable[Plan | Denied]]

@@ -155,7 +155,7 @@ async def member_find(hands: Hands, args: a.MemberFind, _order: Order) -> Found:
     for visit in () if isinstance(visits, Denied) else visits:
         if wanted in visit.nickname.casefold() or visit.member == args.text:
             found[visit.member] = _card(hands, visit.member, visit.nickname, visit.seats)
-    for known in await hands.world.log.find_members(args.text, args.limit):
+    for known in await hands.world.log.find_members(args.text, args.limit + 1):
         card = _card(hands, known.member, known.nickname, ()) | {"online": False}
         found.setdefault(known.member, card | {"first_seen": known.first_seen, "last_seen": known.last_seen})
     return page(sorted(found.values(), key=lambda card: str(card["nickname"])), args.limit, lambda card: None)
@@ -174,7 +174,7 @@ async def member_show(hands: Hands, args: a.Member, _order: Order) -> Found:
         "online": bool(visits),
         "connections": len(visits),
         "first_seen": None if row is None else row.first_seen,
-        "last_seen": None if row is None else row.last_seen,
+        "last_seen": now if visits else None if row is None else row.last_seen,
         "sanctions": [_sanction(each) for each in hands.world.standing.sanctions()
                       if each.member == args.member and each.holds(now)],
     }  # fmt: skip
@@ -295,7 +295,7 @@ async def house_show(hands: Hands, _args: a.Nothing, _order: Order) -> Found:
         "lockdown_reason": standing.lockdown_reason, "calm": not isinstance(calm, Denied) and calm["house", "calm"],
         "sanctions": sanctions[:200], "sanctions_total": len(sanctions),
         "staff": [{"member": member, "role": role} for member, role in islice(standing.roles.items(), 200)],
-        "second_person": sorted(hands.world.second),
+        "second_person": sorted(hands.world.second), "version": hands.world.version,
     }  # fmt: skip
 
 

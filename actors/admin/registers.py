@@ -26,7 +26,8 @@ class Family(Protocol):
     async def read(self, rest: str, names: tuple[str, ...]) -> dict[str, Value] | Denied: ...
 
     async def write(self, rest: str, values: Mapping[str, Value], mark: Mark) -> int | Denied:
-        """The revision afterwards (0 where there is none). Writing twice under one mark is writing once."""
+        """The revision of the rules afterwards (0 where none were written). Writing twice under one mark is writing
+        once."""
         ...
 
     def recall(self, rest: str, name: str, value: Value) -> None:

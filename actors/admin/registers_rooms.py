@@ -126,10 +126,9 @@ class RoomRegisters(Family):
             rev = set_
         for name in ("pinned", "cleared", "deleted"):
             if name in values:
-                seq = await self._moderate(room, name, values[name], mark)
-                if isinstance(seq, Denied):
-                    return seq
-                rev = max(rev, seq)
+                denied = await self._moderate(room, name, values[name], mark)
+                if denied is not None:
+                    return denied
         return rev
 
     def recall(self, rest: str, name: str, value: Value) -> None:
@@ -145,10 +144,10 @@ class RoomRegisters(Family):
     def _update(reply: Any, room: RoomName, record: Mapping[str, Value]) -> UpdateRoom:
         return UpdateRoom(reply, room, *(record.get(name) for name in RECORD))
 
-    async def _moderate(self, room: RoomName, name: str, value: Value, mark: Mark) -> int | Denied:
+    async def _moderate(self, room: RoomName, name: str, value: Value, mark: Mark) -> Denied | None:
         match name:
             case "pinned":
-                return await self.hand.moderate(room, Pinned(value), mark.cid(f"{room} pinned"))
+                return denied_of(await self.hand.moderate(room, Pinned(value), mark.cid(f"{room} pinned")))
             case "cleared":
                 upto = self.hand.cleared.get(room, 0)
                 # The one below still stands in the log: it was laid before, and is withdrawn when it is undone.
@@ -156,10 +155,10 @@ class RoomRegisters(Family):
                 seq = await self.hand.moderate(room, body, mark.cid(f"{room} cleared"))
                 if not isinstance(seq, Denied):
                     self.hand.cleared[room] = value
-                return seq
+                return denied_of(seq)
         make: type[DeleteRoom | RestoreRoom] = DeleteRoom if value else RestoreRoom
         done = await told(self.hand.world.directory, lambda reply: make(reply, room))
-        return done if isinstance(done, Denied) else 0
+        return denied_of(done)
 
 
 @define
@@ -191,10 +190,25 @@ class MessageRegisters(Family):
         done = await self.hand.moderate(room, body, mark.cid(f"{rest} hidden"))
         if not isinstance(done, Denied):
             self.recall(rest, "hidden", values["hidden"])
-        return done
+        return done if isinstance(done, Denied) else 0
 
     def recall(self, rest: str, name: str, value: Value) -> None:
         (self.hand.hidden.add if value else self.hand.hidden.discard)(_place(rest))
+
+
+def denied_of(done: object) -> Denied | None:
+    return done if isinstance(done, Denied) else None
+
+
+def room_of(scope: str) -> RoomName | None:
+    """Where a register of a room, or of a message in it, is."""
+    family, _, rest = scope.partition(":")
+    match family:
+        case "room":
+            return RoomName(rest)
+        case "message":
+            return _place(rest)[0]
+    return None
 
 
 def message_scope(room: RoomName, seq: int) -> str:

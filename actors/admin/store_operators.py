@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from attrs import field, frozen
 
-from actors.admin.operators import BadOperator, Operator, operator_name
+from actors.admin.operators import BadOperator, NoSuchOperator, Operator, operator_name
 from actors.admin.roles import Role
 from actors.admin.store_run import Runs
 
@@ -63,7 +63,7 @@ class OperatorTable:
         disabled: bool | None = None,
         password_hash: str | None = None,
     ) -> Operator:
-        """Only what is given. BadOperator: there is none of that name, or it is the last owner."""
+        """Only what is given; a change signs them out everywhere. NoSuchOperator; BadOperator: it is the last owner."""
 
         def job(db: sqlite3.Connection) -> Operator:
             was = _found(db, name)
@@ -74,14 +74,15 @@ class OperatorTable:
             db.execute("UPDATE operators SET role = ?, disabled = ? WHERE name = ?", (new_role, new_disabled, name))
             if password_hash is not None:
                 db.execute("UPDATE operators SET password = ? WHERE name = ?", (password_hash, name))
-            _sign_out(db, name)
-            _end_tokens(db, name, None if new_disabled else new_role, self._wall())
+            if (new_role, new_disabled) != (was.role, was.disabled) or password_hash is not None:
+                _sign_out(db, name)
+                _end_tokens(db, name, None if new_disabled else new_role, self._wall())
             return _found(db, name)
 
         return await self._store.run(job, write=True)
 
     async def remove(self, name: str) -> Operator:
-        """What it was. BadOperator as in `update`."""
+        """What it was. Raises as `update`."""
 
         def job(db: sqlite3.Connection) -> Operator:
             was = _found(db, name)
@@ -111,7 +112,7 @@ def _find(db: sqlite3.Connection, name: str) -> Operator | None:
 def _found(db: sqlite3.Connection, name: str) -> Operator:
     found = _find(db, name)
     if found is None:
-        raise BadOperator(f"there is no operator {name}")
+        raise NoSuchOperator(f"there is no operator {name}")
     return found
 
 

@@ -59,7 +59,7 @@ async def _finish(hands: Hands, undoing: Undoing, deed: Deed, values: dict[Key, 
         if each is not None and each.phase is Phase.OPEN:
             await undoing.taken_out(each, mark)
     detail = {**public(deed.extra), "finished_late": True}
-    outcome = Outcome(deed.act, 0, 0, deed.undo, deed.undo_until, detail=detail)
+    outcome = Outcome(deed.act, 0, 0, deed.undo, deed.open_until, detail=detail)
     done = evolve(deed, outcome=outcome, phase=Phase.OPEN if deed.undo is UndoKind.EXACT else Phase.FINAL)
     await hands.deeds.finish(done, recording.entry_later(done, recording.LATE))
     recording.tell_later(hands.world, done, recording.LATE)

@@ -1,6 +1,6 @@
 """Taking acts back: by order, when their time is over, and the end of that when it no longer can be."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from attrs import define, evolve
@@ -9,6 +9,7 @@ from actors.admin.catalogue import table
 from actors.admin.deeds import Deed, Phase
 from actors.admin.orders import Answer, Denied, Order, Outcome, UndoKind
 from actors.admin.plans import Hands, Plan
+from actors.admin.registers_rooms import room_of
 from actors.admin.store_audit import Entry
 from actors.admin.undo import BESIDE, Layers, to_row
 from actors.admin.world import Mark
@@ -79,7 +80,17 @@ class Undoing:
             ][:100],
         }  # fmt: skip
         affected = max((deed.outcome.affected for deed in deeds if deed.outcome is not None), default=0)
-        return Plan(restoring.values, affected=affected, detail=detail, after=after)
+        rev = await self._rev(change.key[0] for act in acts for change in self.layers.changes(act))
+        return Plan(restoring.values, affected=affected, detail=detail, rev=rev, after=after)
+
+    async def _rev(self, scopes: Iterable[str]) -> int:
+        """Of the rules of the room in which all of it is; 0: it is not in one room."""
+        rooms = {room_of(scope) for scope in scopes}
+        name = rooms.pop() if len(rooms) == 1 else None
+        if name is None:
+            return 0
+        found = await self.hands.room(name)
+        return 0 if isinstance(found, Denied) else found[1]
 
     async def taken_out(self, deed: Deed, mark: Mark, *entries: Entry) -> None:
         """Its registers have been put back; what is under another act's goes without being seen."""

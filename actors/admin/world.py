@@ -121,6 +121,7 @@ class World:
     gateway: Gateway | None = None
     second: frozenset[str] = frozenset()
     """Commands for which a second person is demanded."""
+    version: str = "unknown"
 
     def now(self) -> float:
         return self.clock.now().wall

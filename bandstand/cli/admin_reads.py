@@ -13,7 +13,9 @@ from bandstand.cli.admin_door import Door, door_options
 from bandstand.cli.context import Cli
 from bandstand.cli.lines import moment, plain
 
-TIMES = frozenset({"at", "created", "first_seen", "last_seen", "lockdown_since", "undo_until", "until"})
+TIMES = frozenset(
+    {"at", "created", "expires", "first_seen", "last_seen", "lockdown_since", "sent", "undo_until", "until"}
+)
 """Fields that hold Unix seconds."""
 FOUND = 200
 """Members that a name finds at most; there is no second page."""

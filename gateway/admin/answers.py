@@ -74,7 +74,7 @@ def catalogue(role: Role, second: frozenset[str]) -> tuple[admin.CommandCard, ..
             name=spec.name,
             role=spec.role.word,
             undo=spec.undo.value,
-            second=spec.second is not None and spec.name in second,
+            second=spec.may_wait(second),
             reads=spec.reads,
             confirm=spec.confirm is not None,
             timed=spec.timed,

@@ -28,10 +28,11 @@ from actors.admin.registers_rooms import MessageRegisters, RoomHand, RoomRegiste
 from actors.admin.signin import SignIn
 from actors.admin.store import AdminStore, StoreFailed
 from actors.admin.world import Gateway, World
+from actors.events import Message, Tombstone
 from actors.house import House
 from actors.journal.log import LogFailed
 from actors.kernel import ActorGone, Child
-from actors.names import RoomName
+from actors.names import Epoch, RoomName
 from actors.refusals import Reason, Refused
 from actors.stats.activity import Event
 from gateway import plan
@@ -61,6 +62,7 @@ class Ops:
     store: AdminStore
     sign_in: SignIn
     wall: Callable[[], float]
+    version: str = "unknown"
     _hands: Hands | None = field(init=False, default=None)
     _house: House | None = field(init=False, default=None)
     lobby: Lobby | None = field(init=False, default=None)
@@ -81,6 +83,7 @@ class Ops:
             zones=house.alert_board.zones,
             gateway=gateway,
             second=frozenset(self.settings.admin.second_person) | {"house.wipe"},
+            version=self.version,
         )
         save = partial(self.store.standing.save, house.standing)
         hand = RoomHand(world)
@@ -180,9 +183,10 @@ class Ops:
         """None: it is kept, and operators have been told; once, however often it is said."""
         assert self._house is not None
         try:
-            if not await self._is_there(report.room, report.seq):
+            epoch = await self._epoch_of(report.room, report.seq)
+            if epoch is None:
                 return Refused(Reason.BAD_ANCHOR)
-            kept = await self.store.reports.add(self.wall(), report.room, "", report.seq, report.member, report.why)
+            kept = await self.store.reports.add(self.wall(), report.room, epoch, report.seq, report.member, report.why)
         except StoreFailed as wrong:
             return Refused(Reason.UNAVAILABLE, "reports cannot be kept now", round(wrong.retry_after_s * 1000))
         except LogFailed as failure:
@@ -195,13 +199,16 @@ class Ops:
             self._house.feed.note("report", text, room=report.room, member=report.member, data=data)
         return None
 
-    async def _is_there(self, room: RoomName, seq: int) -> bool:
+    async def _epoch_of(self, room: RoomName, seq: int) -> Epoch | None:
+        """Of the message under that number; a room that was made anew has other ones. None: there is none."""
         assert self._house is not None
         try:
             page = await self._house.log.read(room, after=seq - 1, before=None, limit=1, max_bytes=1)
         except KeyError:  # the room was purged meanwhile
-            return False
-        return bool(page.entries) and page.entries[0].seq == seq
+            return None
+        found = page.entries[0] if page.entries else None
+        is_it = found is not None and found.seq == seq and isinstance(found.body, Message | Tombstone)
+        return page.epoch if is_it else None
 
 
 @asynccontextmanager
@@ -211,6 +218,7 @@ async def opened(
     gateway: Gateway,
     alarm: Callable[[str], None] = lambda text: None,
     barrier: Barrier | None = None,
+    version: str = "unknown",
 ) -> AsyncIterator[Ops]:
     """Its store open, the standing loaded, the feed going on where it stood. Raises what AdminStore.open raises."""
     path = plan.admin_path(settings)
@@ -225,7 +233,7 @@ async def opened(
         def notice(operator: str, address: str, text: str) -> None:
             house.feed.note("sign_in", f"{operator or 'somebody'}: {text}", operator=operator or None)
 
-        ops = Ops(settings, store, SignIn(store, notice=notice), wall)
+        ops = Ops(settings, store, SignIn(store, notice=notice), wall, version)
         house.admin = partial(ops.furnish, gateway=gateway)
         await store.standing.load(house.standing)
         house.feed.restore(await store.activity.last())

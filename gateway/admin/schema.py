@@ -167,7 +167,7 @@ def _commands() -> Iterator[Spoken]:
             "reads": spec.reads,
             "timed": spec.timed,
             "confirm": spec.confirm is not None,
-            "second": spec.second is not None,
+            "second": spec.second is not None or bool(spec.as_grave_as),
         }
         message = {"title": spec.name, "tags": [{"name": spec.role.word}], "x-command": {"name": spec.name, **about}}
         yield Spoken(f"{PREFIX}command.{spec.name}", spec.summary, partial(_command, spec), message)

@@ -34,6 +34,9 @@ class Board(Protocol):
 class Events(Protocol):
     """The activity feed."""
 
+    @property
+    def last(self) -> int: ...
+
     def since(self, n: int) -> Sequence[Event]: ...
 
 
@@ -61,7 +64,9 @@ class Watches:
         return sum(map(len, self._by_topic.values()))
 
     def add(self, topic: str, outlet: Outlet, since: int | None) -> None:
-        watcher = _Watcher(outlet, topic, since or 0)
+        # What this feed has not come to yet was seen in another one: a database put back, or begun anew.
+        began = since if since is not None and since <= self._events.last else 0
+        watcher = _Watcher(outlet, topic, began)
         self._by_topic.setdefault(topic, {})[outlet] = watcher
         self._show(topic, {outlet: watcher})
 

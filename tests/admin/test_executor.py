@@ -72,7 +72,9 @@ async def test_a_timed_act_is_lifted_by_itself_and_recorded(autojump_clock: Mock
     import trio
 
     async with open_office() as office:
-        await office.do("room.freeze", MAIN, ttl_s=60.0)
+        done = await office.do("room.freeze", MAIN, ttl_s=60.0)
+        assert done.undo_until == office.house.clock.now().wall + 60, "then the house itself has undone it"
+        assert (await office.do("act.list")).detail["items"][0]["undo_until"] == done.undo_until
         await trio.sleep(59)
         assert (await office.room())["frozen"] is True
         await trio.sleep(3)
@@ -104,6 +106,23 @@ async def test_a_wrong_revision_is_a_conflict(autojump_clock: MockClock) -> None
         done = await office.do("room.freeze", MAIN)
         assert await office.refused("room.thaw", MAIN, expect_rev=done.rev - 1) == "conflict"
         await office.do("room.thaw", MAIN, expect_rev=done.rev)
+
+
+async def test_the_revision_that_is_told_is_the_one_that_stands(autojump_clock: MockClock) -> None:
+    """Of an alert it was the one before, of a message hidden or a room cleared the entry's number, of an undo 0: all
+    were refused as `expect_rev`."""
+    async with open_office() as office:
+        seq = (await office.post(await office.come(1, "main-stage"), "rude")).seq
+        rev = (await office.do("room.freeze", MAIN)).rev
+        for name, args in (("message.hide", {"seq": seq}), ("message.pin", {"seq": seq}), ("room.clear", {})):
+            done = await office.do(name, {**MAIN, **args}, expect_rev=rev)
+            assert done.rev == rev == (await office.room())["rev"], name
+        undone = await office.do("act.undo", {"act": done.act}, expect_rev=rev)
+        assert undone.rev == rev
+        alert = {"alert": (raised := await office.do("alert.raise", DRILL, confirm="DRILL")).detail["alert"]}
+        worse = await office.do("alert.update", alert | {"changes": {"headline": "Run"}}, expect_rev=raised.rev)
+        assert (raised.rev, worse.rev) == (1, 2)
+        await office.do("alert.all_clear", alert, expect_rev=worse.rev)
 
 
 async def test_wiping_waits_for_a_second_person_and_no_glass_helps(autojump_clock: MockClock) -> None:
@@ -456,6 +475,8 @@ async def test_members_are_found_whether_they_are_here_or_not(autojump_clock: Mo
             items = (await office.do("member.find", {"text": text})).detail["items"]
             return [(item["nickname"], item["online"]) for item in items]
 
+        page = (await office.do("member.find", {"text": "guest", "limit": 1})).detail
+        assert (len(page["items"]), page["more"]) == (1, True)
         assert await found("guest") == [("Guest 1", True), ("Guest of honour", False)]
         assert await found("%_") == [("100%_real", False)]
         assert await found(guest.member) == [("Guest 1", True)]

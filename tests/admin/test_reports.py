@@ -4,9 +4,11 @@ from attrs import evolve
 from trio.testing import MockClock
 
 from actors.admin.roles import Role
+from actors.admin.world import told
 from actors.alerts.messages import Receipt
 from actors.alerts.vocabulary import AlertId, ReceiptState
 from actors.names import RoomName
+from actors.room.directory import PurgeRoom
 from gateway.reception import Reported
 from tests.admin.office import Office, Person, open_office
 from tests.admin.test_executor import DRILL
@@ -34,6 +36,22 @@ async def test_a_report_is_listed_resolved_and_opened_again_by_undo(autojump_clo
         assert len((await office.do("report.list")).detail["items"]) == 1
         assert await office.refused("report.resolve", {"report": "999", "outcome": "done"}) == "not_found"
         assert await office.refused("report.resolve", {"report": "x", "outcome": "done"}) == "not_found"
+
+
+async def test_a_report_of_a_room_that_was_made_anew_is_another_one(autojump_clock: MockClock) -> None:
+    """It was answered ok as known already, and thrown away: the number is the same, and the message is not."""
+    room = RoomName("tent")
+    async with open_office() as office:
+        guest = await office.come(1)
+        for n in range(2):
+            await office.do("room.create", {"room": room})
+            await office.join(guest, room)
+            posted = await office.post(guest, f"message {n}", room)
+            report = Reported(room, posted.seq, "rude", guest.member, guest.nickname)
+            assert await office.ops.reported(report) is None
+            await told(office.house.directory, lambda reply: PurgeRoom(reply, room))
+        listed = (await office.do("report.list")).detail["items"]
+        assert len({row["epoch"] for row in listed}) == len(listed) == 2
 
 
 async def call_for_help(office: Office, person: Person, alert: str, note: str) -> None:

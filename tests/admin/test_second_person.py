@@ -104,6 +104,32 @@ async def test_new_words_for_a_real_alert_need_a_second_person_as_it_did(autojum
         await office.do("alert.correct", {"alert": drill.detail["alert"]})
 
 
+async def test_a_real_alert_from_another_system_waits_as_one_of_our_own_does(autojump_clock: MockClock) -> None:
+    """It went out at once: the setting named `alert.raise`, and the same alert came in by another door."""
+    async with open_office(second_person=("alert.raise",)) as office:
+        other = await office.do("alert.raise", STORM, confirm="SEND ALERT", break_glass=True)
+        storm = {"xml": (await office.do("alert.export", {"alert": other.detail["alert"]})).detail["xml"]}
+        more: Any = {"confirm": "SEND ALERT"}
+        assert (await office.do("alert.import", storm, dry_run=True, **more)).detail["second"] is True
+        pending = await office.give("alert.import", storm, **more)
+        assert isinstance(pending, Pending)
+        await office.do("alert.import", storm, by="bo", role=Role.SAFETY, confirm_of=pending.id, **more)
+        assert len((await office.do("alert.list")).detail["items"]) == 2
+        drill = {"xml": storm["xml"].replace("<status>Actual", "<status>Exercise")}
+        await office.do("alert.import", drill, confirm="DRILL")
+
+
+async def test_what_waits_for_nobody_is_no_confirmation(autojump_clock: MockClock) -> None:
+    """A milder order under the name of the grave one that waited was carried out, and the grave one waited on."""
+    async with open_office() as office:
+        grave = await office.give("house.lockdown", {"level": 1}, confirm="STAFF ONLY", reason="raid")
+        assert isinstance(grave, Pending)
+        milder: Any = {"by": "bo", "confirm_of": grave.id}
+        assert await office.refused("house.lockdown", {"level": 2}, **milder) == "second_person"
+        assert await office.refused("room.freeze", {"room": "main-stage"}, **milder) == "second_person"
+        assert office.house.standing.lockdown == 5
+
+
 async def test_who_may_raise_a_drill_may_change_and_end_it_and_no_real_alert(autojump_clock: MockClock) -> None:
     async with open_office() as office:
         by: Any = {"by": "op", "role": Role.OPERATOR}

@@ -238,13 +238,22 @@ async def test_whoever_loses_the_right_is_out_at_the_next_look(desk: Desk) -> No
     assert await desk.signin.end_session(signed.session)
     assert desk.signin.still(signed.session) is None
     assert not await desk.signin.end_session(signed.session)
-    for change in ({"disabled": True}, {"disabled": False}, {"role": Role.OPERATOR}, {"password_hash": "x"}):
+    for change in ({"disabled": True}, {"role": Role.OPERATOR}, {"password_hash": "x"}):
         await desk.store.operators.update("bo", disabled=False, password_hash=hash_password("bo", PASSWORD))
         signed = await enter()
         await desk.store.operators.update("bo", **change)  # type: ignore[arg-type]
         await desk.signin.refresh()
         assert desk.signin.still(signed.session) is None
         assert isinstance(await desk.signin.token(signed.token, "a", secure=True), Denied)
+
+
+async def test_who_is_as_before_stays_in(desk: Desk) -> None:
+    """An order that changed nothing signed them out everywhere."""
+    signed = await desk.password("bo")
+    assert isinstance(signed, Signed)
+    await desk.store.operators.update("bo", role=signed.role, disabled=False)
+    await desk.signin.refresh()
+    assert desk.signin.still(signed.session) is not None
 
 
 async def test_programs_come_in_by_token_until_it_is_revoked_or_over(desk: Desk) -> None:

@@ -13,7 +13,6 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from actors.admin import store_schema
 from actors.admin.orders import Denied
 from actors.admin.signin import Signed, SignIn
 from actors.admin.store import AdminStore, AdminUnusable, StoreFailed
@@ -32,7 +31,7 @@ async def test_nothing_ends_because_the_file_cannot_be_opened_again(
         setup = await sign_in.offer_setup()
         assert isinstance(await sign_in.setup(setup or "", "ana", PASSWORD, "x", secure=True), Signed)
         with monkeypatch.context() as broken:
-            broken.setattr(store_schema.os, "open", refusing(tmp_path / "admin.db", code))
+            broken.setattr(os, "open", refusing(tmp_path / "admin.db", code))
             with pytest.raises(StoreFailed):
                 await store.run(read_only, write=True)
             with pytest.raises(StoreFailed, match="check its owner and rights"):
@@ -52,7 +51,7 @@ async def test_nothing_ends_because_the_file_cannot_be_opened_again(
 async def test_what_cannot_be_opened_at_the_start_is_told_to_whoever_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_schema.os, "open", refusing(tmp_path / "admin.db", errno.EACCES))
+    monkeypatch.setattr(os, "open", refusing(tmp_path / "admin.db", errno.EACCES))
     with pytest.raises(AdminUnusable, match="check its owner and rights"):
         await AdminStore.open(tmp_path / "admin.db")
 

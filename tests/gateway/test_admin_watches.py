@@ -57,6 +57,10 @@ class Feed:
     def __init__(self, events: int = 0) -> None:
         self.kept = [Event(n, 1.0, "act", f"event {n}") for n in range(1, events + 1)]
 
+    @property
+    def last(self) -> int:
+        return self.kept[-1].n if self.kept else 0
+
     def since(self, n: int) -> Sequence[Event]:
         return [event for event in self.kept if event.n > n]
 
@@ -108,6 +112,13 @@ async def test_since_leaves_out_what_the_watcher_has() -> None:
     line = Line()
     watching(Board(), Feed(9)).add("activity", line, 6)  # type: ignore[arg-type]
     assert line.events() == [7, 8, 9]
+
+
+async def test_since_of_another_feed_is_no_reason_to_be_silent() -> None:
+    """Behind a database that was put back or begun anew, a dashboard that had seen event 5,000 saw no news any more."""
+    line = Line()
+    watching(Board(), Feed(3)).add("activity", line, 5_000)  # type: ignore[arg-type]
+    assert line.events() == [1, 2, 3]
 
 
 async def test_a_thousand_events_come_in_frames_that_fit() -> None:

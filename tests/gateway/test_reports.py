@@ -28,6 +28,9 @@ async def test_a_report_is_told_once_and_only_of_a_message_that_is_there(tmp_pat
             for _ in range(5):
                 assert (await ask(peer, "report", room="main-stage", seq=sent["seq"], why="x"))["type"] == "ok"
             assert events(live) == [f"Ana reports message {sent['seq']}"]
+            await ask(peer, "edit", room="main-stage", cid="c2", target=sent["seq"], text="hallo")
+            answer = await ask(peer, "report", room="main-stage", seq=sent["seq"] + 1, why="x")
+            assert answer["code"] == "bad_anchor", "an edit is no message"
 
 
 async def test_a_report_that_is_not_kept_is_not_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,7 +78,8 @@ def test_each_command_is_a_message_with_its_role() -> None:
         about = message["x-command"]
         assert (about["name"], message["summary"]) == (spec.name, spec.summary)
         assert (about["role"], about["undo"]) == (spec.role.word, spec.undo.value)
-        flags = (spec.reads, spec.timed, spec.confirm is not None, spec.second is not None)
+        grave = spec.second is not None or bool(spec.as_grave_as)
+        flags = (spec.reads, spec.timed, spec.confirm is not None, grave)
         assert tuple(about[word] for word in ("reads", "timed", "confirm", "second")) == flags
 
 
