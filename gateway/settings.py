@@ -92,6 +92,11 @@ def _grave(commands: tuple[str, ...]) -> str | None:
     return None if wrong is None else f"has {wrong!r}: only {', '.join(known)} can wait for a second person"
 
 
+def _host(address: str) -> str | None:
+    """An empty one would be all addresses: a variable that is not set must not open the server."""
+    return None if address.strip() else "is empty: write 127.0.0.1, or 0.0.0.0 for all addresses"
+
+
 def _public_url(url: str) -> str | None:
     return _url_problem(url) if url else None
 
@@ -261,7 +266,7 @@ class Alerts:
 
 @frozen
 class Settings:
-    host: str = setting("127.0.0.1", "address to listen on; 0.0.0.0 = all", flag="--host")
+    host: str = setting("127.0.0.1", "address to listen on; 0.0.0.0 = all", flag="--host", check=_host)
     port: int = setting(8080, "port to listen on; 0 = any free one", flag="--port", check=between(0, 65_535))
     event: str = setting("Bandstand", "name of the event, shown on the pages", flag="--event")
     node: str = setting("n1", "name of this server among others")

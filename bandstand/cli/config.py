@@ -63,8 +63,9 @@ def show(cli: Cli, loaded: Loaded, origin: bool) -> None:
     """The settings in force; secrets are masked."""
     rows = list(_rows(loaded))
     if cli.json:
-        values = {path: {"value": text, "origin": where} if origin else text for path, text, where in rows}
-        cli.data(values)
+        values = {path: _plain(text) for path, text, _ in rows}
+        wheres = {path: where for path, _, where in rows}
+        cli.data({path: {"value": values[path], "origin": wheres[path]} for path in values} if origin else values)
         return
     widths = max(len(path) for path, _, _ in rows), max(len(text) for _, text, _ in rows if len(text) <= 40)
     for path, text, where in rows:
@@ -132,6 +133,11 @@ def _entry(path: str, option: OptionInfo) -> dict[str, str]:
 def _help(option: OptionInfo) -> str:
     choices = get_args(option.cls) if get_origin(option.cls) is Literal else ()
     return about(option).help + (f" ({' | '.join(choices)})" if choices else "")
+
+
+def _plain(text: str) -> Any:
+    """What a program reads: what `_toml` writes of a value is JSON too, but for a number that has no end."""
+    return text if text in ("inf", "-inf", "nan") else json.loads(text)
 
 
 def _toml(value: Any, option: OptionInfo) -> str:

@@ -88,8 +88,12 @@ def test_show_origin_names_file_variable_and_flag(run: Run) -> None:
 def test_show_as_json_is_one_document(run: Run) -> None:
     result = run("--json", "config", "show", "--origin", "--event", "Fields")
     values: dict[str, Any] = json.loads(result.stdout)
-    assert values["port"] == {"value": "8080", "origin": "default"}
-    assert values["event"] == {"value": '"Fields"', "origin": "--event"}
+    assert values["port"] == {"value": 8080, "origin": "default"}
+    assert values["event"] == {"value": "Fields", "origin": "--event"}
+    assert values["drain_s"]["value"] == "20s"
+    plain = json.loads(run("--json", "config", "show").stdout)
+    assert plain["rooms.listed"] == ["main-stage", "lost-and-found"]
+    assert plain["auth.anonymous"] is True
 
 
 def test_the_config_file_may_be_named_in_the_environment_and_must_exist(run: Run) -> None:

@@ -194,6 +194,7 @@ def test_all_problems_are_told_at_once_with_file_key_and_a_likely_name(tmp_path:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
+        ("host = ''", "host: is empty: write 127.0.0.1, or 0.0.0.0 for all addresses"),
         ("port = true", "port: must be a whole number"),
         ("port = 1.5", "port: must be a whole number"),
         ("port = 65536", "port: must be 0 to 65535, not 65536"),
