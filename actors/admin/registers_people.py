@@ -4,20 +4,21 @@ called for."""
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
+import trio
 from attrs import define
 
 from actors.admin.orders import Denied
 from actors.admin.registers import Family
 from actors.admin.store import AdminStore
 from actors.admin.undo import Value
-from actors.admin.world import NO_ALERTS, Mark, World, asked
+from actors.admin.world import NO_ALERTS, PATIENCE_S, Mark, World, asked, for_each
 from actors.alerts.messages import HelpCall, ResolveHelp
 from actors.alerts.vocabulary import AlertId
 from actors.kernel import ActorGone, MailboxFull
 from actors.names import MemberId, Nickname, RoomName
-from actors.people.registry import VisitsOf
+from actors.people.registry import Rename
 from actors.people.standing import Kind, Sanction
-from actors.room.messages import RulesChanged
+from actors.room.messages import Renamed, RulesChanged
 
 Save = Callable[[], Awaitable[None]]
 """Makes the standing durable."""
@@ -101,7 +102,9 @@ class MemberRegisters(Family):
             if colon:
                 put(self.world, Sanction(_kind(kind), member, None, RoomName(room) or None), value)
             elif name == "nickname":
-                await self._rename(member, Nickname(value))
+                failed = await self._rename(member, Nickname(value))
+                if failed is not None:
+                    return failed
             elif name == "revoked":
                 self._revoke(member, value)
             else:
@@ -126,14 +129,25 @@ class MemberRegisters(Family):
         else:
             self.world.standing.revoked[member] = max(value, int(self.world.now()))
 
-    async def _rename(self, member: MemberId, nickname: Nickname) -> None:
-        """In the roster, and for the connections that are here: their next message carries it."""
+    async def _rename(self, member: MemberId, nickname: Nickname) -> Denied | None:
+        """In the roster, for the connections that are here, and in every room where they are: it says so at once."""
         self.world.log.seen(member, nickname)
-        visits = await asked(self.world.people, lambda asks: VisitsOf(member, asks))
-        for visit in () if isinstance(visits, Denied) else visits:
-            visit.nickname = nickname
-            for seat in visit.seats.values():
-                seat.nickname = nickname
+        rooms = await asked(self.world.people, lambda asks: Rename(member, nickname, asks))
+        if isinstance(rooms, Denied):
+            return rooms
+        await for_each(rooms, lambda room: self._tell(room, Renamed(member, nickname)))
+        return None
+
+    async def _tell(self, room: RoomName, fact: Renamed) -> None:
+        """A room that cannot hear it now finds it in the seats when it starts."""
+        ref = self.world.rooms.get(room)
+        if ref is None:
+            return
+        with suppress(ActorGone), trio.move_on_after(PATIENCE_S):
+            try:
+                ref.urge(fact)
+            except MailboxFull:
+                await ref.send(fact)
 
 
 @define

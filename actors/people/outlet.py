@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from attrs import define, frozen
+from attrs import Factory, define, frozen
 
 from actors.names import Epoch, MemberId, Nickname, RoomName
 
@@ -88,11 +88,13 @@ class Outlet(Protocol):
 class Seat:
     """One connection's place in one room. Outlives the room's instance: a restarted room goes on where `cursor` is.
 
-    Only its room writes it, in a turn; but the outlet rewinds it when it had to drop what it had taken."""
+    Only its room writes it, in a turn; but the outlet rewinds it when it had to drop what it had taken, and `wanted` is
+    what the member is called in the house."""
 
     room: RoomName
     member: MemberId
     nickname: Nickname
+    """As it stands in this room."""
     outlet: Outlet
     epoch: Epoch
     cursor: int = 0
@@ -109,6 +111,10 @@ class Seat:
     """Something was dropped, and the client has not been told `behind` yet."""
     removed: bool = False
     """The room has taken it back: nobody sits here any more, whatever table it is still in."""
+    wanted: Nickname = Factory(lambda seat: seat.nickname, takes_self=True)
+    """Without the suffix by which it is told apart here."""
+    guessed: bool = False
+    """What is wanted is not known: whoever has a name here keeps it."""
 
     def rewind(self, first_dropped: int) -> None:
         self.level = False

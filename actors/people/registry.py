@@ -8,7 +8,7 @@ import trio
 from attrs import frozen
 
 from actors.kernel import Actor, ActorGone, Asks, Budget, Inbox, Ref
-from actors.names import MemberId, RoomName
+from actors.names import MemberId, Nickname, RoomName
 from actors.people.outlet import Visit
 from actors.people.visits import Seated, Visits
 from actors.room.messages import Lapsed, RoomMessage
@@ -54,7 +54,16 @@ class VisitsOf:
     asks: "Asks[tuple[Visit, ...]]"
 
 
-PeopleMessage = Arrived | Departed | SeatsIn | Everyone | VisitsOf
+@frozen
+class Rename:
+    """As Visits.rename: answered with the rooms that have to hear of it."""
+
+    member: MemberId
+    nickname: Nickname
+    asks: "Asks[tuple[RoomName, ...]]"
+
+
+PeopleMessage = Arrived | Departed | SeatsIn | Everyone | VisitsOf | Rename
 
 
 class People(Actor[PeopleMessage]):
@@ -85,6 +94,8 @@ class People(Actor[PeopleMessage]):
                 asks.answer(visits.everyone())
             case VisitsOf(member, asks):
                 asks.answer(visits.of(member))
+            case Rename(member, nickname, asks):
+                asks.answer(visits.rename(member, nickname))
 
     async def _end_graces(self) -> None:
         visits = self._visits

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import trio
 from attrs import define, frozen
 
-from actors.names import MemberId, RoomName
+from actors.names import MemberId, Nickname, RoomName
 from actors.people.outlet import Seat, Visit
 from actors.tally import Attendance
 
@@ -23,8 +23,8 @@ class Seated:
     """Every seat in a room, and the members in grace there: what a room that starts anew goes on with."""
 
     seats: tuple[Seat, ...]
-    graced: tuple[tuple[MemberId, str], ...]
-    """(member, nickname in the room) of members whose last connection went away less than the grace ago."""
+    graced: tuple[Seat, ...]
+    """The last one of each member whose last connection went away less than the grace ago."""
 
 
 @define(eq=False)
@@ -78,6 +78,18 @@ class Visits:
         self._graces_of.setdefault(visit.member, []).append(grace)
         self.stirred.set()
 
+    def rename(self, member: MemberId, nickname: Nickname) -> tuple[RoomName, ...]:
+        """So the member is called from now on, with every connection. Returns the rooms that have to hear of it, those
+        too where they are only within grace. A room that cannot hear it now reads it in the seats when it starts."""
+        visits = self.of(member)
+        for visit in visits:
+            visit.nickname = nickname
+        tables = [visit.seats for visit in visits] + [grace.seats for grace in self._graces_of.get(member, ())]
+        seats = [seat for table in tables for seat in table.values() if not seat.removed]
+        for seat in seats:
+            seat.wanted = nickname
+        return tuple(dict.fromkeys(seat.room for seat in seats))
+
     # Who is here
 
     @property
@@ -98,11 +110,11 @@ class Visits:
             if (seat := _seat(visit.seats, room)) is not None
         ]
         graced = {
-            grace.member: str(grace.seats[room].nickname)
+            grace.member: grace.seats[room]
             for grace in self._graces
             if _seat(grace.seats, room) is not None and not self._sits(grace.member, room)
         }
-        return Seated(tuple(seats), tuple(graced.items()))
+        return Seated(tuple(seats), tuple(graced.values()))
 
     def is_awaited(self, member: MemberId, room: RoomName) -> bool:
         """Sits there, or has gone from there and has grace left."""

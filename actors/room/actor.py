@@ -50,6 +50,7 @@ from actors.room.messages import (
     RecordChanged,
     Remove,
     Removed,
+    Renamed,
     Reply,
     Request,
     RoomMessage,
@@ -58,6 +59,7 @@ from actors.room.messages import (
     SetPolicy,
     Typing,
 )
+from actors.room.naming import Naming
 from actors.room.news import News
 from actors.room.pages import EpochOver
 from actors.room.patience import Patient
@@ -95,6 +97,7 @@ class Room(Patient[RoomMessage]):
         """What was said of the room before it was open: the last of each kind, which says it all."""
         self._seats: dict[Outlet, Seat] = {}
         """By connection: each has one seat at most."""
+        self._naming = Naming(name, self._presence, self._seats, tools.seated)
         self._news = News(name, tools.voice, self._presence, self._seats.values(), tools.precedence)
 
     # Life
@@ -157,7 +160,7 @@ class Room(Patient[RoomMessage]):
         """In one step with the end of turning mail away: from here on, whoever leaves or goes is heard in a turn."""
         for fact in self._missed.values():
             self._turn(fact)
-        readmission = Readmission(self._door.record, self._book, self._presence, self._tools)
+        readmission = Readmission(self._door.record, self._book, self._naming, self._tools)
         self._seats.update(readmission.readmit(self._tools.seated(self.name)))
         self._counts.look = partial(look, self._door, self._fanout)
 
@@ -234,7 +237,7 @@ class Room(Patient[RoomMessage]):
         elif isinstance(message, MODERATION):
             self._counts.moderation_s += perf_counter() - started
 
-    def _turn(self, message: RoomMessage) -> None:  # noqa: PLR0912
+    def _turn(self, message: RoomMessage) -> None:  # noqa: PLR0912, PLR0915
         match message:
             case Post():
                 self._post(message)
@@ -264,6 +267,9 @@ class Room(Patient[RoomMessage]):
                 self._fanout.fell_behind(seat)
             case Lapsed(member):
                 self._presence.lapse(member)
+                self._news.people_changed()
+            case Renamed(member, nickname):
+                self._naming.rename(member, nickname)
                 self._news.people_changed()
             case SetPolicy(reply, policy, cid, author):
                 reply = reply if self._settled is None else self._settled.overheard(reply)
@@ -325,7 +331,7 @@ class Room(Patient[RoomMessage]):
         start = plan_join(join, self._book, self._tools.tally)
         gap = start.gap
         told = None if gap is None else self._tools.voice.gap(self.name, gap.start, gap.end, gap.why)
-        seat.nickname = self._presence.enter(seat.member, seat.nickname)
+        self._naming.come(seat)
         seat.epoch, seat.cursor, seat.target, seat.presence = book.epoch, start.cursor, start.target, join.presence
         earlier = self._seats.get(seat.outlet)
         if earlier is not None:

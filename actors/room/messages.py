@@ -218,6 +218,15 @@ class Remove(Request[Removed]):
 
 
 @frozen
+class Renamed:
+    """A member who is here, or within grace, is called differently in the house from now on. The seats of the member
+    say so too (`wanted`), for a room that cannot hear it now."""
+
+    member: MemberId
+    nickname: Nickname
+
+
+@frozen
 class RulesChanged:
     """The house's standing changed: everybody here is told the rules as they hold now."""
 
@@ -253,5 +262,6 @@ class RoomCensus:
 
 RoomMessage = (
     Join | Leave | Post | Edit | Delete | React | History | Members | Typing
-    | SeatLost | FellBehind | Lapsed | SetPolicy | Moderate | Erase | Remove | RulesChanged | RecordChanged | Census
+    | SeatLost | FellBehind | Lapsed | SetPolicy | Moderate | Erase | Remove | Renamed | RulesChanged | RecordChanged
+    | Census
 )  # fmt: skip

@@ -88,7 +88,8 @@ class News:
                 await self._tell_all("reactions", self._voice.reactions(self._room, counts))
             if self._typists:
                 typists, self._typists = list(self._typists.items())[-TYPISTS:], {}
-                told = [self._voice.typing(self._room, member, nickname) for member, nickname in typists]
+                names = [(member, self._presence.nickname(member) or nickname) for member, nickname in typists]
+                told = [self._voice.typing(self._room, member, nickname) for member, nickname in names]
                 await self._tell_all("typing", b"".join(told))
             await trio.sleep(SECONDS)
             if self._presence.has_news or self._reactions:

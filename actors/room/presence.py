@@ -4,6 +4,7 @@ A member whose last connection is gone stays here, with their name, until people
 Every event is O(1) - and once somebody has asked for the list, O(log n) compares and one short memmove - so that a
 storm of 10,000 joins never costs 10,000 x 10,000."""
 
+import re
 from bisect import bisect_left, insort
 from collections.abc import Callable
 from math import inf
@@ -21,6 +22,7 @@ TICK_SLACK_S = 0.05
 """A once-a-second tick may come this much early without being put off to the next."""
 COUNTS_STEP = 5
 PAGE = 200
+NUMBER = re.compile(r"[0-9]+$")
 
 
 @frozen
@@ -56,6 +58,8 @@ class _Here:
     wanted: str
     """Skeleton of the name before any suffix."""
     seats: int
+    former: Nickname | None = None
+    """What they were called here before."""
 
 
 @define
@@ -111,25 +115,31 @@ class Presence:
         here = self._here.get(member)
         return None if here is None else here.nickname
 
+    def connections(self, member: MemberId) -> int:
+        here = self._here.get(member)
+        return 0 if here is None else here.seats
+
     # Events
 
     def enter(self, member: MemberId, nickname: Nickname) -> Nickname:
-        """One more connection of this member. Returns the name as it stands in this room: a member who is here, or
-        within grace, keeps the one they have."""
+        """One more connection of this member. Returns the name as it stands in this room. A member who is here, or
+        within grace, and comes in under another name is called so from now on."""
         here = self._here.get(member)
         if here is not None:
             here.seats += 1
-            return here.nickname
+            return self._call(member, here, nickname)
         wanted = self._skeleton(nickname)
         given = self._free_name(nickname, wanted)
         here = _Here(given, wanted if given == nickname else self._skeleton(given), wanted, seats=1)
         self._here[member] = here
-        self._taken[here.skeleton] = member
-        self._wanted.setdefault(wanted, _Wanted()).members += 1
+        self._take_name(member, here)
         self._note(member, None)
-        if self._listing is not None:
-            insort(self._listing, _row(member, given))
         return given
+
+    def rename(self, member: MemberId, nickname: Nickname) -> Nickname | None:
+        """The member is called differently in the house. Returns the name as it stands in this room; None: not here."""
+        here = self._here.get(member)
+        return None if here is None else self._call(member, here, nickname)
 
     def leave_seat(self, member: MemberId) -> bool:
         """One connection fewer. True: it was the last, and grace begins; nothing is announced yet."""
@@ -149,14 +159,8 @@ class Presence:
         here = self._here.pop(member, None)
         if here is None:
             return False
-        del self._taken[here.skeleton]
-        wanted = self._wanted[here.wanted]
-        wanted.members -= 1
-        if wanted.members == 0:
-            del self._wanted[here.wanted]
+        self._give_name_back(member, here)
         self._note(member, here.nickname)
-        if self._listing is not None:
-            del self._listing[bisect_left(self._listing, _row(member, here.nickname))]
         return True
 
     def settle(self) -> None:
@@ -198,7 +202,51 @@ class Presence:
         rows = self._listing[start : start + PAGE] if number >= 1 else []
         return MembersPage(tuple(card for _, _, card in rows), number, max(1, -(-self.online // PAGE)), self.online)
 
-    # Within
+    # Names
+
+    def _call(self, member: MemberId, here: _Here, nickname: Nickname) -> Nickname:
+        if nickname == here.nickname:
+            return nickname
+        wanted = self._skeleton(nickname)
+        given = self._name_for(member, here, nickname, wanted)
+        before = here.nickname
+        if given != before:
+            self._give_name_back(member, here)
+            here.nickname, here.skeleton, here.wanted, here.former = given, self._skeleton(given), wanted, before
+            self._take_name(member, here)
+            self._note(member, before)
+        return given
+
+    def _name_for(self, member: MemberId, here: _Here, nickname: Nickname, wanted: str) -> Nickname:
+        """The one asked for, unless it is somebody else's; then with the suffix that they have, or had, if any."""
+        if self._taken.get(wanted, member) == member:
+            return nickname
+        if self._has_suffix(nickname, here.nickname):
+            return here.nickname
+        former = here.former
+        if former is not None and self._has_suffix(nickname, former) and self._skeleton(former) not in self._taken:
+            return former
+        return self._free_name(nickname, wanted)
+
+    def _has_suffix(self, nickname: Nickname, name: Nickname) -> bool:
+        """`name` is `nickname`, told apart from another."""
+        number = NUMBER.search(name)
+        return number is not None and self._with_suffix(nickname, int(number[0])) == name
+
+    def _take_name(self, member: MemberId, here: _Here) -> None:
+        self._taken[here.skeleton] = member
+        self._wanted.setdefault(here.wanted, _Wanted()).members += 1
+        if self._listing is not None:
+            insort(self._listing, _row(member, here.nickname))
+
+    def _give_name_back(self, member: MemberId, here: _Here) -> None:
+        del self._taken[here.skeleton]
+        wanted = self._wanted[here.wanted]
+        wanted.members -= 1
+        if wanted.members == 0:
+            del self._wanted[here.wanted]
+        if self._listing is not None:
+            del self._listing[bisect_left(self._listing, _row(member, here.nickname))]
 
     def _free_name(self, nickname: Nickname, wanted: str) -> Nickname:
         if wanted not in self._taken:
@@ -210,6 +258,8 @@ class Presence:
             memory.next_suffix += 1
             if self._skeleton(given) not in self._taken:
                 return given
+
+    # Within
 
     def _note(self, member: MemberId, before: Nickname | None) -> None:
         if self._many and self.online <= DIFF_UP_TO:

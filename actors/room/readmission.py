@@ -3,12 +3,11 @@
 from attrs import frozen
 
 from actors.journal.log import RoomRecord
-from actors.names import Nickname
 from actors.people.outlet import Outlet, Seat
 from actors.people.visits import Seated
 from actors.room.book import Book
 from actors.room.messages import Position
-from actors.room.presence import Presence
+from actors.room.naming import Naming
 from actors.room.resume import plan
 from actors.room.tools import RoomTools
 
@@ -19,7 +18,7 @@ GONE = "this room has been deleted"
 class Readmission:
     record: RoomRecord
     book: Book
-    presence: Presence
+    naming: Naming
     tools: RoomTools
 
     def readmit(self, seated: Seated) -> dict[Outlet, Seat]:
@@ -30,14 +29,10 @@ class Readmission:
                 self._take_out(seat)
             return {}
         for seat in seated.seats:
-            self.presence.enter(seat.member, seat.nickname)
             self.tools.tally.catch_ups["restart"] += 1
             if seat.epoch != self.book.epoch:
                 self._begin_anew(seat)
-        for member, nickname in seated.graced:
-            self.presence.enter(member, Nickname(nickname))
-            self.presence.leave_seat(member)
-        self.presence.settle()
+        self.naming.resume(seated)
         return {seat.outlet: seat for seat in seated.seats}
 
     def _begin_anew(self, seat: Seat) -> None:

@@ -153,10 +153,10 @@ class Office:
             await self.join(person, room)
         return person
 
-    async def join(self, person: Person, room: str) -> Any:
+    async def join(self, person: Person, room: str, *, presence: bool = False) -> Any:
         heard = Heard()
         seat = Seat(RoomName(room), person.member, person.nickname, person.outlet, Epoch(""))
-        await self.house.directory.send(Enter(room, Join(heard, seat, None, 0, 100, False)))
+        await self.house.directory.send(Enter(room, Join(heard, seat, None, 0, 100, presence)))
         found = await heard.wait(60)
         if not hasattr(found, "reason"):
             person.seats[RoomName(room)] = seat

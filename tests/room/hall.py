@@ -146,6 +146,7 @@ class Phone:
         self.hall = hall
         self.member = MemberId(member)
         self.nickname = Nickname(nickname or member.removeprefix("m_"))
+        self.guessed = False
         self.seats: dict[RoomName, Seat] = {}
         self.places: dict[str, Place] = {} if places is None else places
         self.outlet = FakeOutlet(hall.nursery, self._hear, self._behind, self._lost, self._at, pace=None)
@@ -226,7 +227,7 @@ class Phone:
         most: int = 1_000,
         presence: bool = True,
     ) -> Answer:
-        seat = Seat(RoomName(room), self.member, self.nickname, self.outlet, Epoch(""))
+        seat = Seat(RoomName(room), self.member, self.nickname, self.outlet, Epoch(""), guessed=self.guessed)
 
         def joined(value: Joined | Refused) -> None:
             if isinstance(value, Refused):
@@ -273,6 +274,10 @@ class Phone:
 
     def history(self, before: int | None = None, after: int | None = None, limit: int = 50, room: str = MAIN) -> Answer:
         return self._give(room, say.History(Answer(), before, after, limit))
+
+    def type(self, room: str = MAIN) -> None:
+        seat = self.seats[RoomName(room)]
+        self._pass_on(seat.room, say.Typing(self.member, seat.nickname))
 
     async def members(self, room: str = MAIN) -> list[str]:
         page = await self._give(room, say.Members(Answer(), 1)).wait()

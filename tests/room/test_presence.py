@@ -62,14 +62,35 @@ def test_a_suffix_that_someone_chose_is_passed_over() -> None:
     ]
 
 
-def test_a_member_who_is_here_keeps_the_name_they_have() -> None:
+def test_a_member_who_is_here_keeps_their_suffix_while_the_look_alike_is() -> None:
     presence = house()
     enter(presence, "a", "Ana")
     assert enter(presence, "b", "Ana") == Nickname("Ana 2")
+    enter(presence, "c", "Ana")
+    presence.due(0.0)
     assert enter(presence, "b", "Ana") == Nickname("Ana 2")
-    assert enter(presence, "b", "Zoe") == Nickname("Ana 2")
     assert presence.nickname(m("b")) == "Ana 2"
-    assert presence.online == 2
+    assert presence.online == 3
+    assert presence.due(1.0) is None
+    presence.leave_now(m("a"))
+    assert enter(presence, "b", "Ana") == Nickname("Ana")
+    assert presence.due(2.0) == Diff("i1", 2, (card("b", "Ana"),), (m("a"),), 2)
+
+
+def test_a_member_who_is_here_and_comes_in_under_another_name_is_called_so() -> None:
+    """They kept the name of their first join for as long as they were here, whatever they wanted to be called since."""
+    presence = house()
+    enter(presence, "a", "Ana")
+    enter(presence, "b", "Bob")
+    presence.due(0.0)
+    assert enter(presence, "b", "Zoe") == "Zoe"
+    assert presence.due(1.0) == Diff("i1", 2, (card("b", "Zoe"),), (), 2)
+    presence.leave_seat(m("b"))
+    presence.leave_seat(m("b"))
+    assert enter(presence, "b", "ana") == "ana 2", "within grace"
+    assert presence.due(2.0) == Diff("i1", 3, (card("b", "ana 2"),), (), 2)
+    assert enter(presence, "c", "Bob") == "Bob", "it is free"
+    assert presence.online == 3
 
 
 def test_grace_keeps_the_name_and_its_end_frees_it() -> None:
@@ -82,6 +103,57 @@ def test_grace_keeps_the_name_and_its_end_frees_it() -> None:
     assert presence.lapse(m("a"))
     assert presence.nickname(m("a")) is None
     assert enter(presence, "c", "Ana") == "Ana"
+
+
+# New names
+
+
+def called(presence: Presence, who: object, nickname: str) -> Nickname | None:
+    return presence.rename(m(who), Nickname(nickname))
+
+
+def test_a_new_name_is_told_and_gets_a_suffix_where_it_meets_a_look_alike() -> None:
+    presence = house()
+    enter(presence, "a", "Ana")
+    enter(presence, "b", "Bob")
+    presence.due(0.0)
+    assert called(presence, "b", "ANA") == "ANA 2"
+    assert presence.due(1.0) == Diff("i1", 2, (card("b", "ANA 2"),), (), 2)
+    assert called(presence, "b", "Bob") == "Bob"
+    assert called(presence, "b", "B0b") == "B0b", "one's own name is no look-alike"
+    assert called(presence, "x", "Zoe") is None, "who is not here"
+    assert presence.due(2.0) == Diff("i1", 3, (card("b", "B0b"),), (), 2)
+
+
+def test_a_name_that_is_taken_back_within_a_second_is_no_news() -> None:
+    presence = house()
+    enter(presence, "a", "Ana")
+    presence.due(0.0)
+    called(presence, "a", "Zoe")
+    called(presence, "a", "Ana")
+    assert presence.due(1.0) is None
+
+
+def test_who_is_called_as_before_again_gets_the_suffix_they_had() -> None:
+    presence = house()
+    for who in "abcd":
+        enter(presence, who, "Ana")
+    assert called(presence, "b", "Zoe") == "Zoe"
+    assert called(presence, "b", "Ana") == "Ana 2"
+    called(presence, "b", "Zoe")
+    enter(presence, "e", "Ana 2")
+    assert called(presence, "b", "Ana") == "Ana 5", "somebody has it now"
+
+
+def test_the_list_follows_new_names() -> None:
+    presence = house()
+    for who in "abc":
+        enter(presence, who, who)
+    assert names(presence, 1) == ["a", "b", "c"]
+    called(presence, "a", "z")
+    assert names(presence, 1) == ["b", "c", "z"]
+    presence.leave_now(m("a"))
+    assert names(presence, 1) == ["b", "c"]
 
 
 # Coming and going
@@ -279,6 +351,8 @@ def test_names_that_everyone_wanted_are_forgotten_with_them() -> None:
     presence = house()
     for n in range(50):
         enter(presence, n, "guest")
+        called(presence, n, f"other {n}")
+        called(presence, n, "guest")
     for n in range(50):
         presence.leave_now(m(n))
     assert (presence._here, presence._taken, presence._wanted) == ({}, {}, {})

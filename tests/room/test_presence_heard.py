@@ -1,5 +1,7 @@
 """Whoever applies the diffs of a room, and asks anew where a revision is left out, comes to the truth."""
 
+import re
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -9,6 +11,8 @@ import actors.room.presence
 from actors.names import MemberId, Nickname
 from actors.room.presence import Counted, Diff
 from tests.room.test_presence import house, m, skeleton
+
+NAMES = st.sampled_from(["Ana", "ana", "Bo", "Ana 2"])
 
 
 class Listener(RuleBasedStateMachine):
@@ -29,13 +33,28 @@ class Listener(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.patch.undo()
 
-    @rule(who=st.integers(0, 8), name=st.sampled_from(["Ana", "ana", "Bo", "Ana 2"]))
+    @rule(who=st.integers(0, 8), name=NAMES)
     def enter(self, who: int, name: str) -> None:
-        got = self.presence.enter(m(who), Nickname(name))
-        if m(who) in self.seats:
-            assert got == self.names[m(who)]
-        self.names[m(who)] = got
+        self.is_called(m(who), name, self.presence.enter(m(who), Nickname(name)))
         self.seats[m(who)] = self.seats.get(m(who), 0) + 1
+
+    @rule(who=st.integers(0, 8), name=NAMES)
+    def rename(self, who: int, name: str) -> None:
+        got = self.presence.rename(m(who), Nickname(name))
+        assert (got is None) == (m(who) not in self.seats)
+        if got is not None:
+            self.is_called(m(who), name, got)
+
+    def is_called(self, member: MemberId, name: str, got: str) -> None:
+        """As wanted, or with a suffix where somebody else looks so; and then with the one that they have."""
+        before = self.names[member] if member in self.seats else ""
+        if skeleton(name) not in {skeleton(self.names[other]) for other in self.seats if other != member}:
+            assert got == name
+        elif before == name or re.fullmatch(f"{name} [0-9]+", before):
+            assert got == before
+        else:
+            assert re.fullmatch(f"{name} [0-9]+", got)
+        self.names[member] = got
 
     @rule(who=st.integers(0, 8))
     def leave_seat(self, who: int) -> None:
