@@ -40,6 +40,7 @@ class Connection(Errands):
         self.outlet = wire.outlet
         self.member = MemberId("")
         self.nickname = Nickname("")
+        self.guessed = False
         self.seats = {}
         first_look = self._come_to_life(wire, reception.spread(), reception.spread())
         self.since = self._heard_at
@@ -168,12 +169,14 @@ class Connection(Errands):
             self.part(CloseCode.BANNED)
             return
         self._session.entered(nickname)
-        self.member, self.nickname = entering.member, nickname
+        self.member, self.nickname, self.guessed = entering.member, nickname, is_a_guess
         self._wire.arrival.authenticated()
         self._reception.counts.authenticated += 1
         house = self._reception.house
         if not is_a_guess:
             house.log.seen(self.member, nickname)
+        for visit in house.visits.of(self.member) if entering.nickname is not None else ():
+            visit.nickname = nickname  # or a join of an earlier connection would take the new name back
         house.visits.arrive(self)
         token = self._reception.issue_token(self.member)
         alerts, told = listed(house.alert_board.active_for(self.member))

@@ -15,7 +15,7 @@ from actors.names import Epoch, MemberId, Nickname, RoomName
 from actors.people.outlet import Seat
 from actors.refusals import Reason, Refused
 from actors.room import messages as say
-from actors.room.messages import Done, Joined, Position, RoomMessage, SeatLost
+from actors.room.messages import Done, Joined, Position, Renamed, RoomMessage, SeatLost
 from actors.room.pages import PAGE_BYTES
 from actors.room.table import Enter
 from gateway import voice
@@ -39,12 +39,14 @@ PATIENCE_SECONDS = 2.0
 class Errands(Living):
     """The half of a Connection that speaks to rooms. No state but the connection's own."""
 
-    __slots__ = ("_reception", "member", "nickname", "seats")
+    __slots__ = ("_reception", "guessed", "member", "nickname", "seats")
 
     _reception: Reception
     _session: Session
     member: MemberId
     nickname: Nickname
+    guessed: bool
+    """What the member is called could not be looked up."""
     seats: dict[RoomName, Seat]
 
     def _say(self, frame: ServerFrame) -> None:
@@ -112,7 +114,7 @@ class Errands(Living):
 
     def _join(self, frame: client.Join) -> None:
         since = None if frame.since is None else Position(frame.since.epoch, frame.since.seq)
-        seat = Seat(frame.room, self.member, self.nickname, self.outlet, Epoch(""))
+        seat = Seat(frame.room, self.member, self.nickname, self.outlet, Epoch(""), guessed=self.guessed)
         answer = JoinAnswer(self, frame.id, frame.room, seat)
         most = min(frame.max, self._reception.replay_entries)
         join = say.Join(answer, seat, since, frame.tail, most, frame.presence)
@@ -127,6 +129,8 @@ class Errands(Living):
             return ()
         self._session.joined(asked, seat.room)
         self.seats[seat.room] = seat
+        if seat.wanted != self.nickname and not self.guessed:
+            self._pass_on(seat.room, Renamed(self.member, self.nickname))  # while the join was on its way
         if self._departed:
             self._pass_on(seat.room, SeatLost(seat))
             return ()
