@@ -329,8 +329,13 @@ class Book:
         return at if 0 <= at < len(self.tail) else None
 
     def _unanchored(self, reply_to: int | None) -> Refused | None:
-        if reply_to is None or 1 <= reply_to <= self.head:
+        """What the tail does not reach may be anything: it is not worth a question to the disk."""
+        if reply_to is None:
             return None
+        if 1 <= reply_to <= self.head:
+            at = self._index(reply_to)
+            if at is None or _is_message(self.tail[at].body):
+                return None
         return Refused(Reason.BAD_ANCHOR, f"there is no message {reply_to} to reply to")
 
     def _too_soon(self, author: MemberId, now: Now, slow_s: float, floor_s: float) -> Refused | None:
@@ -356,6 +361,11 @@ def _run_up_to(head: int, entries: tuple[Entry, ...], limit: int) -> deque[Entry
             break
         run.appendleft(entry)
     return run
+
+
+def _is_message(body: Body) -> bool:
+    """Or was one: who replies may not have seen that it is gone."""
+    return isinstance(body, Message) or (isinstance(body, Tombstone) and body.edit_of is None)
 
 
 def _wordless(text: str) -> Refused | None:

@@ -103,8 +103,12 @@ class WholeRoom(RuleBasedStateMachine):
             return Reason.BAD_FRAME
         if rules.frozen and not over:
             return Reason.FROZEN
-        if reply_to is not None and not 1 <= reply_to <= self.book.head:
-            return Reason.BAD_ANCHOR
+        if reply_to is not None:
+            known = [entry for entry in self.folded() if entry.seq == reply_to]
+            if not known or (
+                reply_to > self.book.head - len(self.book.tail) and not isinstance(known[0].body, Message)
+            ):
+                return Reason.BAD_ANCHOR
         waits = [who for who, when in self.passes if self.clock - when < rules.slow_s and not over]
         return Reason.SLOW_MODE if author in waits else None
 

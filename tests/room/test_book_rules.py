@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 
 from actors.clock import Now
-from actors.events import Deleted, Edited, Message, Policy, PolicyChanged
+from actors.events import Deleted, Edited, Hidden, Message, Notice, Policy, PolicyChanged
 from actors.names import HOUSE, MemberId
 from actors.refusals import Reason, Refused
 from actors.room.book import Book, Judgement
@@ -26,7 +26,8 @@ def reason(judgement: Judgement) -> Reason | None:
 POST_CASES = [
     ("fine", Policy(), "hi", None, None),
     ("reply to the first", Policy(), "hi", 1, None),
-    ("reply to the head", Policy(), "hi", 3, None),
+    ("reply to a deletion", Policy(), "hi", 3, Reason.BAD_ANCHOR),
+    ("reply to rules", Policy(), "hi", 4, Reason.BAD_ANCHOR),
     ("reply to a tombstone", Policy(), "hi", 2, None),
     ("reply to nothing", Policy(), "hi", 0, Reason.BAD_ANCHOR),
     ("reply to the past of the past", Policy(), "hi", -1, Reason.BAD_ANCHOR),
@@ -48,7 +49,19 @@ def test_a_post_is_judged(_case: str, policy: Policy, text: str, reply_to: int |
     assert judgement.body == Message(NICK, text, reply_to), "a refused draft still has its body"
 
 
+def test_a_reply_is_to_a_message_and_not_to_what_else_the_log_holds() -> None:
+    """Any seq up to the head was taken for a message, which `react` did not do."""
+    book = book_of(said("a"), Edited(1, "b"), said("c"), Deleted(3), said("d"), Edited(5, "e"), Hidden(5), Notice("f"))
+    answers = {seq: reason(book.post(BO, NICK, "hi", seq, at(0))) for seq in range(1, book.head + 1)}
+    assert [seq for seq, refused in answers.items() if refused is None] == [1, 3, 5]
+    assert set(answers.values()) == {None, Reason.BAD_ANCHOR}
+    book.fold(entry(9, Deleted(1)))
+    assert reason(book.post(BO, NICK, "hi", 1, at(0))) is None, "gone since, and maybe unseen by who replies"
+    assert reason(book.post(BO, NICK, "hi", 2, at(0))) is Reason.BAD_ANCHOR, "the edit of what is gone"
+
+
 def test_a_reply_to_a_trimmed_message_is_allowed() -> None:
+    """What the tail does not reach is not looked up."""
     book = Book.open(opening(entry(9, said("a")), oldest=9))
     assert reason(book.post(BO, NICK, "hi", 3, at(0))) is None
 
