@@ -3,7 +3,7 @@
 Of each sort there is one thing to send to a seat and second, however many people it is about: telling everybody of
 everybody is what a room cannot afford. And all of it gives way to alerts."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 import trio
 
@@ -26,6 +26,8 @@ COUNTED = 100
 RETOLD_S = 10.0
 """So long what was told of reactions is told again with what is new. In a slow line a frame replaces the one before
 it, and must not say less."""
+
+NOTHING_ELSE: Mapping[MemberId, bytes] = {}
 
 
 class News:
@@ -88,9 +90,7 @@ class News:
                 await self._tell_all("reactions", self._voice.reactions(self._room, counts))
             if self._typists:
                 typists, self._typists = list(self._typists.items())[-TYPISTS:], {}
-                names = [(member, self._presence.nickname(member) or nickname) for member, nickname in typists]
-                told = [self._voice.typing(self._room, member, nickname) for member, nickname in names]
-                await self._tell_all("typing", b"".join(told))
+                await self._tell_typing(typists)
             await trio.sleep(SECONDS)
             if self._presence.has_news or self._reactions:
                 self._stirred.set()
@@ -117,10 +117,25 @@ class News:
                 return
         await self._tell_all("presence", frame, lambda seat: seat.presence)
 
-    async def _tell_all(self, key: str, frames: bytes, wanted: Callable[[Seat], bool] = lambda seat: True) -> None:
+    async def _tell_typing(self, typists: Collection[tuple[MemberId, Nickname]]) -> None:
+        """To the others: those who type are left out of what they are told."""
+        names = {member: self._presence.nickname(member) or nickname for member, nickname in typists}
+        told = {member: self._voice.typing(self._room, member, nickname) for member, nickname in names.items()}
+        others = {who: b"".join(frame for member, frame in told.items() if member != who) for who in told}
+        everybody = b"".join(told.values())
+        await self._tell_all("typing", everybody, lambda seat: others.get(seat.member) != b"", others)
+
+    async def _tell_all(
+        self,
+        key: str,
+        frames: bytes,
+        wanted: Callable[[Seat], bool] = lambda seat: True,
+        instead: Mapping[MemberId, bytes] = NOTHING_ELSE,
+    ) -> None:
+        """`instead`: for the seats of these members."""
         key = f"{self._room}:{key}"
         seats = [seat for seat in self._seats if wanted(seat)]
         for start in range(0, len(seats), CHUNK):
             for seat in seats[start : start + CHUNK]:
-                seat.outlet.news(key, frames)
+                seat.outlet.news(key, instead.get(seat.member, frames))
             await self._precedence.give_way()

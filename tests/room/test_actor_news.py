@@ -227,6 +227,32 @@ async def test_the_latest_typists_are_told(autojump_clock: MockClock) -> None:
         assert typing == [str(n) for n in (*range(81, 100), 3)]
 
 
+async def test_typing_is_told_to_the_others_only(autojump_clock: MockClock) -> None:
+    """It came back to its author, on all their connections."""
+    async with stage() as room:
+        for name in ("ana", "bo", "cy"):
+            room.enter(name)
+        tablet = FakeOutlet(room.nursery, lambda frame: room.heard["ana"].append(words(frame)))
+        room.seats[tablet] = Seat(MAIN, MemberId("m_ana"), Nickname("ana"), tablet, Epoch("e"))
+        await trio.sleep(5)
+
+        def typing() -> dict[str, list[str]]:
+            found = {name: [line[3] for line in lines if line[0] == "typing"] for name, lines in room.heard.items()}
+            for lines in room.heard.values():
+                lines.clear()
+            return found
+
+        room.news.typing(MemberId("m_ana"), Nickname("ana"))
+        await trio.sleep(0.1)
+        assert typing() == {"ana": [], "bo": ["ana"], "cy": ["ana"]}
+        room.news.typing(MemberId("m_ana"), Nickname("ana"))
+        room.news.typing(MemberId("m_bo"), Nickname("bo"))
+        made = room.voice.calls["typing"]
+        await trio.sleep(2)
+        assert typing() == {"ana": ["bo", "bo"], "bo": ["ana"], "cy": ["ana", "bo"]}, "ana has two connections"
+        assert room.voice.calls["typing"] == made + 2, "one frame each for everybody"
+
+
 async def test_news_wait_while_an_alert_is_carried(autojump_clock: MockClock) -> None:
     precedence = Precedence()
     async with stage(precedence) as room:
