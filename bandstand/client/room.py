@@ -18,7 +18,7 @@ from bandstand.client.membership import Membership, card_of, entry_of
 from bandstand.client.names import uuid7
 from bandstand.client.session import Session
 from gateway.protocol import client, server
-from gateway.protocol.kinds import Note, PageSize, Seq
+from gateway.protocol.kinds import Note, PageNumber, PageSize, Seq
 
 TYPING_SECONDS = 3.0
 """Between two notices; what shows them lets them fade after about twice that."""
@@ -134,7 +134,7 @@ class Room:
 
     async def members(self, page: int = 1) -> MembersPage:
         ok = await self._session.question(
-            self._membership, lambda number: client.Members(number, self._name, Seq(page)), server.OkMembers
+            self._membership, lambda number: client.Members(number, self._name, PageNumber(page)), server.OkMembers
         )
         return MembersPage(tuple(map(card_of, ok.members)), ok.page, ok.pages, ok.online)
 

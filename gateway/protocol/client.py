@@ -6,12 +6,23 @@ from typing import ClassVar, Literal
 from attrs import frozen
 
 from actors.names import Cid, Emoji, Epoch, MessageText, Nickname, RoomName
-from gateway.protocol.kinds import AlertName, BadValue, Note, PageSize, Positions, RequestId, Seq, Tail, Token
+from gateway.protocol.kinds import (
+    AlertName,
+    BadValue,
+    Note,
+    PageNumber,
+    PageSize,
+    Positions,
+    RequestId,
+    Seq,
+    Tail,
+    Token,
+)
 
 TAIL = Tail(50)
 PAGE = PageSize(50)
 REPLAY = Seq(1_000)
-FIRST_PAGE = Seq(1)
+FIRST_PAGE = PageNumber(1)
 NO_WHY = Note("")
 NO_NOTE = Note("")
 
@@ -122,7 +133,7 @@ class Members:
     TAG: ClassVar = "members"
     id: RequestId
     room: RoomName
-    page: Seq = FIRST_PAGE
+    page: PageNumber = FIRST_PAGE
 
 
 @frozen

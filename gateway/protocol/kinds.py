@@ -17,6 +17,8 @@ RequestId = NewType("RequestId", int)
 Seq = NewType("Seq", int)
 Tail = NewType("Tail", int)
 PageSize = NewType("PageSize", int)
+PageNumber = NewType("PageNumber", int)
+"""From 1."""
 Count = NewType("Count", int)
 """0 or more."""
 Token = NewType("Token", str)
@@ -142,6 +144,7 @@ def kinds(text_limit: int = names.TEXT_LIMIT) -> Mapping[Any, Kind]:
         Count: whole(0),
         Tail: whole(0, 200),
         PageSize: whole(1, 200),
+        PageNumber: whole(1),
         Token: name(_token, _never, maxLength=512),
         RoomName: matching(names.room_name, names.ROOM_NAME),
         RoomCode: matching(names.room_code, names.ROOM_CODE),

@@ -61,7 +61,7 @@ client_frames = st.one_of(
     frames(client.Typing, rooms),
     frames(client.History, ids, rooms, maybe, st.none(), st.integers(1, 200)),
     frames(client.History, ids, rooms, st.none(), maybe, st.integers(1, 200)),
-    frames(client.Members, ids, rooms, seqs),
+    frames(client.Members, ids, rooms, st.integers(1, MAX)),
     frames(client.Report, ids, rooms, seqs, words),
     frames(client.AlertReceipt, ids, alert_names, seqs, st.sampled_from(["received", "seen", "help"]), words),
     frames(

@@ -128,6 +128,7 @@ def test_the_last_of_repeated_keys_counts() -> None:
         ('{"type":"react","id":1,"room":"main","target":1,"emoji":"hello"}', "emoji", "emoji"),
         ('{"type":"history","id":1,"room":"main","before":1,"after":2}', "after", "not both"),
         ('{"type":"history","id":1,"room":"main","limit":0}', "limit", "1 to 200"),
+        ('{"type":"members","id":1,"room":"main","page":0}', "page", "must be 1 to"),
         ('{"type":"heartbeat","t":"1"}', "t", "number"),
         ('{"type":"heartbeat","t":true}', "t", "number"),
         ('{"type":"heartbeat","at":[]}', "at", "object"),
