@@ -36,3 +36,5 @@ class Refused:
     reason: Reason
     message: str = ""
     retry_after_ms: int | None = None
+    path: str = ""
+    """The field of the request that is to blame, if it is one."""

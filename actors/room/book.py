@@ -369,7 +369,7 @@ def _is_message(body: Body) -> bool:
 
 
 def _wordless(text: str) -> Refused | None:
-    return None if text.strip() else Refused(Reason.BAD_FRAME, "there is no text in this message")
+    return None if text.strip() else Refused(Reason.BAD_FRAME, "there is no text in this message", path="text")
 
 
 def _frozen(rules: Policy, now: Now, house: HouseView) -> Refused | None:

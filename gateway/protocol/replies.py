@@ -17,5 +17,5 @@ def error(re: int | None, refused: Refused, path: str | None = None) -> ErrorFra
         retry=code.retry or after is not None,
         retry_after_ms=None if after is None else Count(after),
         scope=code.scope,
-        path=path or None,
+        path=path or refused.path or None,
     )

@@ -173,3 +173,10 @@ def test_an_edited_message_and_its_edit_are_two_frames() -> None:
     message = entry_frame(ROOM, entry(Message(Nickname("Ana"), "new", edited=43)))
     edit = entry_frame(ROOM, entry(Edited(42, "new")))
     assert type(message) is not type(edit)
+
+
+def test_a_refusal_names_the_field_that_is_to_blame() -> None:
+    """The room's, of a text without words, did not, while the codec's of an empty one did."""
+    told = said(answer(4, Refused(Reason.BAD_FRAME, "there is no text in this message", path="text")))
+    assert (told["code"], told["path"]) == ("bad_frame", "text")
+    assert "path" not in said(answer(4, Refused(Reason.BAD_FRAME, "no")))

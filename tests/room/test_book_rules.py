@@ -49,6 +49,13 @@ def test_a_post_is_judged(_case: str, policy: Policy, text: str, reply_to: int |
     assert judgement.body == Message(NICK, text, reply_to), "a refused draft still has its body"
 
 
+@pytest.mark.parametrize("text", ["", "   "])
+def test_words_that_are_none_are_refused_with_the_field_that_has_them(text: str) -> None:
+    book = book_of(said("a"))
+    for judgement in (book.post(ANA, NICK, text, None, at(0)), book.edit(ANA, 1, text, at(0))):
+        assert judgement.refusal == Refused(Reason.BAD_FRAME, "there is no text in this message", path="text")
+
+
 def test_a_reply_is_to_a_message_and_not_to_what_else_the_log_holds() -> None:
     """Any seq up to the head was taken for a message, which `react` did not do."""
     book = book_of(said("a"), Edited(1, "b"), said("c"), Deleted(3), said("d"), Edited(5, "e"), Hidden(5), Notice("f"))
