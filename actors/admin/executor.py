@@ -37,7 +37,6 @@ UNKNOWN = Denied(
     "conflict",
     "this was begun before, and how it ended is not known: look what has become of it before giving it anew",
 )
-NOT_WAITING = Denied("second_person", "this order waits for nobody: give it without confirm_of")
 WHOSE = Denied("unavailable", "who made this token, and so who else may confirm, cannot be looked up now", 1_000)
 
 
@@ -187,7 +186,7 @@ class Executor:
         if word and order.confirm != word:
             return Verdict(Denied("confirm", f"type {word!r} to confirm"))
         if not self._demands(spec, order, plan):
-            return ONESELF if order.confirm_of is None else Verdict(NOT_WAITING)
+            return ONESELF
         now, needed = self.hands.world.now(), max(plan.role, spec.role_for(order.args))
         if order.confirm_of is not None:
             first = self.approvals.confirm(order, needed, now)

@@ -119,17 +119,6 @@ async def test_a_real_alert_from_another_system_waits_as_one_of_our_own_does(aut
         await office.do("alert.import", drill, confirm="DRILL")
 
 
-async def test_what_waits_for_nobody_is_no_confirmation(autojump_clock: MockClock) -> None:
-    """A milder order under the name of the grave one that waited was carried out, and the grave one waited on."""
-    async with open_office() as office:
-        grave = await office.give("house.lockdown", {"level": 1}, confirm="STAFF ONLY", reason="raid")
-        assert isinstance(grave, Pending)
-        milder: Any = {"by": "bo", "confirm_of": grave.id}
-        assert await office.refused("house.lockdown", {"level": 2}, **milder) == "second_person"
-        assert await office.refused("room.freeze", {"room": "main-stage"}, **milder) == "second_person"
-        assert office.house.standing.lockdown == 5
-
-
 async def test_who_may_raise_a_drill_may_change_and_end_it_and_no_real_alert(autojump_clock: MockClock) -> None:
     async with open_office() as office:
         by: Any = {"by": "op", "role": Role.OPERATOR}
