@@ -116,7 +116,7 @@ async def test_r1_bytes_behind_a_request_stay_in_the_kernel(secure: bool) -> Non
             peer.sock.close()
 
 
-@pytest.mark.parametrize("drip", [b"", b"GET /ws HT", request()[:-2]])
+@pytest.mark.parametrize("drip", [b"", b"GET /ws HT", request()[:-2]], ids=["nothing", "a part", "all but the end"])
 async def test_r3_a_head_that_does_not_come_is_given_up(drip: bytes) -> None:
     async with attacked(secure=False) as server:
         peer = await connect(server.address)
