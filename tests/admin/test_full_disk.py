@@ -1,7 +1,6 @@
 """admin.db and alerts.db on a disk that takes nothing: they are read, operators get in, and it is told."""
 
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from actors.journal.log import JournalUnusable
 from gateway.closed_chat import make_room
 from tests.alerts.making import draft
 from tests.alerts.test_store import begun, reopened
+from tests.small_disk import fill, mounted
 
 PASSWORD = "four unrelated words"
 
@@ -25,25 +25,8 @@ PASSWORD = "four unrelated words"
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """Of 3 MiB, for those who may mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], check=False)
-    if done.returncode:
-        pytest.skip("2026-11-23: only root may mount; there is no other full disk")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def fill(folder: Path) -> Path:
-    filler = folder / "filler"
-    with filler.open("wb", buffering=0) as file:
-        for size in (65_536, 512, 1):
-            try:
-                while True:
-                    file.write(b"x" * size)
-            except OSError:
-                continue
-    return filler
+    with mounted(tmp_path / "disk", 3) as folder:
+        yield folder
 
 
 async def test_operators_get_in_on_a_full_disk_and_are_on_record_afterwards(

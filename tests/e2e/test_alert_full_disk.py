@@ -6,7 +6,8 @@ import trio
 
 from tests.e2e.alarmed import ROOM, answers, house, listed
 from tests.e2e.server import serving
-from tests.e2e.test_disk import fill, small_disk
+from tests.e2e.test_disk import small_disk
+from tests.small_disk import fill
 
 __all__ = ["small_disk"]
 

@@ -2,7 +2,6 @@
 files that cannot be served from, which are left as they are."""
 
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,33 +13,14 @@ import trio
 from tests.e2e.crowd import ROOM, stored
 from tests.e2e.server import NotStarted, Server, serving, standing
 from tests.e2e.talker import Json, Talker, talking
+from tests.small_disk import fill, mounted
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A real, full-able filesystem of 8 MiB, for those who may mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if done.returncode:
-        pytest.skip(f"2026-11-22: only root may mount ({done.stderr.decode().strip()}); the bound is tested without")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def fill(folder: Path) -> Path:
-    """To the last byte."""
-    filler = folder / "filler"
-    with filler.open("wb", buffering=0) as file:
-        for size in (65_536, 512, 1):
-            try:
-                while True:
-                    file.write(b"x" * size)
-            except OSError:
-                continue
-    return filler
+    with mounted(tmp_path / "disk", 8) as folder:
+        yield folder
 
 
 async def post(talker: Talker, text: str, cid: str) -> Json:
